@@ -1,0 +1,76 @@
+package fsal
+
+// What a Node or a File may do beyond its interface, found by type assertion.
+
+// Seeker is a File that knows its holes.
+type Seeker interface {
+	// Seek returns the first offset at or after off that lies in data, or with
+	// hole in a hole; the end of the file counts as a hole. ENXIO if there is
+	// none or off is at or beyond the end.
+	Seek(r *Req, off uint64, hole bool) (uint64, error)
+}
+
+// Allocator is a File whose storage can be promised and given back.
+type Allocator interface {
+	// Allocate promises that writes to the range will not fail for want of
+	// space; the file grows to its end if it is shorter.
+	Allocate(r *Req, off, n uint64) error
+	// Deallocate makes the range read as zeros and keeps the size.
+	Deallocate(r *Req, off, n uint64) error
+}
+
+// Copier is a File that takes data from another File of the same FS without
+// passing them through the server.
+type Copier interface {
+	// CopyFrom copies up to n bytes and returns how many; the copy is Unstable.
+	// EOPNOTSUPP or EXDEV where this pair of files can't.
+	CopyFrom(r *Req, src File, srcOff, dstOff, n uint64) (uint64, error)
+}
+
+// Cloner is a File that can share storage with another File of the same FS, so
+// that a range appears at once and whole.
+type Cloner interface {
+	// CloneFrom shares n bytes (0: to the end of src).
+	CloneFrom(r *Req, src File, srcOff, dstOff, n uint64) error
+}
+
+// XattrMode says what SetXattr does about a name that exists or does not.
+type XattrMode uint8
+
+// The modes of SetXattr.
+const (
+	XattrEither  XattrMode = iota
+	XattrCreate            // EEXIST if it exists
+	XattrReplace           // ENODATA if it does not
+)
+
+// Xattrs is a Node with extended attributes of the user namespace; names come
+// without the prefix "user.". Missing ones are ENODATA.
+type Xattrs interface {
+	// Xattr returns a value.
+	Xattr(r *Req, name string) ([]byte, error)
+	// SetXattr sets a value and returns Change before and after.
+	SetXattr(r *Req, name string, value []byte, mode XattrMode) (DirChange, error)
+	// RemoveXattr removes a value and returns Change before and after.
+	RemoveXattr(r *Req, name string) (DirChange, error)
+	// ListXattrs returns the names in an order that stays.
+	ListXattrs(r *Req) ([]string, error)
+}
+
+// LockType is the type of a byte-range lock.
+type LockType uint8
+
+// The types of locks.
+const (
+	Unlock LockType = iota
+	ReadLock
+	WriteLock
+)
+
+// Locker is a File that holds byte-range locks which other users of the same
+// file system see. The File is the owner: locks of two Files conflict, a File's
+// own do not, and Close drops them all. n = 0 means to the end of all offsets.
+type Locker interface {
+	// Lock sets or drops a lock without waiting: EAGAIN on a conflict.
+	Lock(r *Req, t LockType, off, n uint64) error
+}
