@@ -110,14 +110,11 @@ func (d *Decoder) Bool() bool {
 
 // Fixed reads n bytes of fixed-length opaque data and its padding (RFC 4506, 4.9).
 func (d *Decoder) Fixed(n int) []byte {
-	if d.err != nil {
+	b := d.take(n + pad(n))
+	if b == nil {
 		return nil
 	}
-	if n > len(d.buf)-d.off {
-		d.err = ErrShort
-		return nil
-	}
-	return d.take(n + pad(n))[:n:n]
+	return b[:n:n]
 }
 
 // Opaque reads variable-length opaque data of at most limit bytes (RFC 4506, 4.10).
