@@ -2,15 +2,29 @@ package xdr
 
 import "encoding/binary"
 
-// Encoder appends XDR values to a byte slice.
+// Encoder appends XDR values to a byte slice. What does not fit goes to a larger
+// slice, from the encoder's pool if it has one, and the old one goes back there:
+// nothing that is appended may alias the encoder's own buffer.
 type Encoder struct {
-	buf []byte
+	buf  []byte
+	pool *Pool
 }
 
 // NewEncoder returns an Encoder that appends to b.
 func NewEncoder(b []byte) Encoder { return Encoder{buf: b} }
 
-// Reset makes e append to b.
+// NewPooledEncoder returns an empty Encoder whose buffers, the first of them
+// with room for n bytes, are p's. Release gives the last one back.
+func NewPooledEncoder(p *Pool, n int) Encoder { return Encoder{buf: p.Take(n), pool: p} }
+
+// Release gives the buffer back to the pool. Nothing that Bytes or Grow returned
+// may be used any more, nor may e.
+func (e *Encoder) Release() {
+	e.pool.Give(e.buf)
+	*e = Encoder{}
+}
+
+// Reset makes e append to b, which its pool may take over.
 func (e *Encoder) Reset(b []byte) { e.buf = b }
 
 // Bytes returns what was encoded; it is valid until the next append.
@@ -23,10 +37,10 @@ func (e *Encoder) Len() int { return len(e.buf) }
 func (e *Encoder) Truncate(n int) { e.buf = e.buf[:n] }
 
 // Uint32 appends an unsigned integer (RFC 4506, 4.2).
-func (e *Encoder) Uint32(v uint32) { e.buf = binary.BigEndian.AppendUint32(e.buf, v) }
+func (e *Encoder) Uint32(v uint32) { binary.BigEndian.PutUint32(e.Grow(4), v) }
 
 // Uint64 appends an unsigned hyper integer (RFC 4506, 4.5).
-func (e *Encoder) Uint64(v uint64) { e.buf = binary.BigEndian.AppendUint64(e.buf, v) }
+func (e *Encoder) Uint64(v uint64) { binary.BigEndian.PutUint64(e.Grow(8), v) }
 
 // Int32 appends an integer (RFC 4506, 4.1).
 func (e *Encoder) Int32(v int32) { e.Uint32(uint32(v)) }
@@ -45,7 +59,7 @@ func (e *Encoder) Bool(v bool) {
 
 // Fixed appends fixed-length opaque data and its padding (RFC 4506, 4.9).
 func (e *Encoder) Fixed(b []byte) {
-	e.buf = append(e.buf, b...)
+	copy(e.Grow(len(b)), b)
 	e.Pad(len(b))
 }
 
@@ -58,18 +72,15 @@ func (e *Encoder) Opaque(b []byte) {
 // String appends a string (RFC 4506, 4.11).
 func (e *Encoder) String(s string) {
 	e.Uint32(uint32(len(s)))
-	e.buf = append(e.buf, s...)
+	copy(e.Grow(len(s)), s)
 	e.Pad(len(s))
 }
 
 // Raw appends bytes that are XDR already.
-func (e *Encoder) Raw(b []byte) { e.buf = append(e.buf, b...) }
+func (e *Encoder) Raw(b []byte) { copy(e.Grow(len(b)), b) }
 
 // Pad appends the zero bytes that follow n bytes of opaque data.
-func (e *Encoder) Pad(n int) {
-	var zero [3]byte
-	e.buf = append(e.buf, zero[:pad(n)]...)
-}
+func (e *Encoder) Pad(n int) { clear(e.Grow(pad(n))) }
 
 // Reserve appends a zero unsigned integer and returns its offset for PutUint32.
 func (e *Encoder) Reserve() int {
@@ -84,10 +95,8 @@ func (e *Encoder) PutUint32(off int, v uint32) { binary.BigEndian.PutUint32(e.bu
 // fill; the slice is valid until the next append.
 func (e *Encoder) Grow(n int) []byte {
 	off := len(e.buf)
-	if cap(e.buf)-off < n {
-		grown := make([]byte, off, max(2*cap(e.buf), off+n))
-		copy(grown, e.buf)
-		e.buf = grown
+	if n > cap(e.buf)-off {
+		e.buf = e.pool.Grow(e.buf, n)
 	}
 	e.buf = e.buf[:off+n]
 	return e.buf[off:]
