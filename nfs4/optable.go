@@ -1,0 +1,128 @@
+package nfs4
+
+import (
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr"
+)
+
+// row is what COMPOUND must know of an operation before it runs.
+type row struct {
+	op      wire.Op // as it stands in the reply
+	first   bool    // may begin a COMPOUND
+	minor   uint32  // first minor version that has it
+	needs   needs
+	room    int // bytes that the result takes beside opaque data, checked before it runs
+	run     func(*compound) wire.Status
+	refusal wire.Status // where run is nil
+
+	errorBody bool // a result other than OK has more than a status
+}
+
+type needs uint8
+
+const (
+	needsCurrent needs = 1 << iota
+	needsSaved
+)
+
+// typed makes a row's function from a decoder and a method.
+func typed[A any](decode func(*xdr.Decoder) A, run func(*compound, A) wire.Status) func(*compound) wire.Status {
+	return func(c *compound) wire.Status {
+		args := decode(c.in)
+		if c.in.Err() != nil {
+			return wire.ErrBadXDR
+		}
+		return run(c, args)
+	}
+}
+
+// The room that results of a fixed form take.
+const (
+	roomStateid    = 16
+	roomChangeInfo = 20
+	roomBitmap     = 16
+	roomFH         = 4 + maxHandle
+	roomSession    = 80
+	roomClientID   = 2300 // server owner, scope and implementation id
+	roomOpen       = roomStateid + roomChangeInfo + roomBitmap + 64
+	roomVerifier   = 8
+)
+
+var rows = [...]row{
+	{op: wire.OpSequence, first: true, room: 40, run: typed(wire.DecodeSequenceArgs, (*compound).sequence)},
+	{op: wire.OpExchangeID, first: true, room: roomClientID, run: typed(wire.DecodeExchangeIDArgs, (*compound).exchangeID)},
+	{op: wire.OpCreateSession, first: true, room: roomSession, run: typed(wire.DecodeCreateSessionArgs, (*compound).createSession)},
+	{op: wire.OpBindConnToSession, first: true, room: 32, run: typed(wire.DecodeBindConnToSessionArgs, (*compound).bindConnToSession)},
+	{op: wire.OpDestroySession, first: true, run: typed(wire.DecodeDestroySessionArgs, (*compound).destroySession)},
+	{op: wire.OpDestroyClientID, first: true, run: typed(wire.DecodeDestroyClientIDArgs, (*compound).destroyClientID)},
+	{op: wire.OpReclaimComplete, run: typed(wire.DecodeReclaimCompleteArgs, (*compound).reclaimComplete)},
+	{op: wire.OpBackchannelCtl, run: typed(wire.DecodeBackchannelCtlArgs, (*compound).backchannelCtl)},
+	{op: wire.OpSetSSV, run: typed(wire.DecodeSetSSVArgs, (*compound).setSSV)},
+	{op: wire.OpTestStateid, run: typed(wire.DecodeTestStateidArgs, (*compound).testStateid)},
+	{op: wire.OpFreeStateid, run: typed(wire.DecodeFreeStateidArgs, (*compound).freeStateid)},
+
+	{op: wire.OpPutFH, run: typed(wire.DecodePutFHArgs, (*compound).putFH)},
+	{op: wire.OpPutRootFH, run: (*compound).putRootFH},
+	{op: wire.OpPutPubFH, run: (*compound).putRootFH},
+	{op: wire.OpGetFH, needs: needsCurrent, room: roomFH, run: (*compound).getFH},
+	{op: wire.OpSaveFH, needs: needsCurrent, run: (*compound).saveFH},
+	{op: wire.OpRestoreFH, needs: needsSaved, run: (*compound).restoreFH},
+
+	{op: wire.OpAccess, needs: needsCurrent, room: 8, run: typed(wire.DecodeAccessArgs, (*compound).access)},
+	{op: wire.OpGetattr, needs: needsCurrent, run: typed(wire.DecodeGetattrArgs, (*compound).getattr)},
+	{op: wire.OpSetattr, needs: needsCurrent, room: roomBitmap, errorBody: true, run: (*compound).setattr},
+	{op: wire.OpVerify, needs: needsCurrent, run: typed(wire.DecodeVerifyArgs, (*compound).verify)},
+	{op: wire.OpNverify, needs: needsCurrent, run: typed(wire.DecodeNverifyArgs, (*compound).nverify)},
+
+	{op: wire.OpLookup, needs: needsCurrent, run: typed(wire.DecodeLookupArgs, (*compound).lookup)},
+	{op: wire.OpLookupp, needs: needsCurrent, run: (*compound).lookupp},
+	{op: wire.OpCreate, needs: needsCurrent, room: roomChangeInfo + roomBitmap, run: typed(wire.DecodeCreateArgs, (*compound).create)},
+	{op: wire.OpRemove, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeRemoveArgs, (*compound).remove)},
+	{op: wire.OpRename, needs: needsCurrent | needsSaved, room: 2 * roomChangeInfo, run: typed(wire.DecodeRenameArgs, (*compound).rename)},
+	{op: wire.OpLink, needs: needsCurrent | needsSaved, room: roomChangeInfo, run: typed(wire.DecodeLinkArgs, (*compound).link)},
+	{op: wire.OpReadlink, needs: needsCurrent, run: (*compound).readlink},
+	{op: wire.OpReaddir, needs: needsCurrent, run: typed(wire.DecodeReaddirArgs, (*compound).readdir)},
+	{op: wire.OpSecinfo, needs: needsCurrent, room: 16, run: typed(wire.DecodeSecinfoArgs, (*compound).secinfo)},
+	{op: wire.OpSecinfoNoName, needs: needsCurrent, room: 16, run: typed(wire.DecodeSecinfoNoNameArgs, (*compound).secinfoNoName)},
+
+	{op: wire.OpOpen, needs: needsCurrent, room: roomOpen, run: typed(wire.DecodeOpenArgs, (*compound).open)},
+	{op: wire.OpOpenDowngrade, needs: needsCurrent, room: roomStateid, run: typed(wire.DecodeOpenDowngradeArgs, (*compound).openDowngrade)},
+	{op: wire.OpClose, needs: needsCurrent, room: roomStateid, run: typed(wire.DecodeCloseArgs, (*compound).close)},
+	{op: wire.OpRead, needs: needsCurrent, room: 8, run: typed(wire.DecodeReadArgs, (*compound).read)},
+	{op: wire.OpWrite, needs: needsCurrent, room: 8 + roomVerifier, run: typed(wire.DecodeWriteArgs, (*compound).write)},
+	{op: wire.OpCommit, needs: needsCurrent, room: roomVerifier, run: typed(wire.DecodeCommitArgs, (*compound).commit)},
+}
+
+// known is one more than the highest operation of the protocol.
+const known = int(wire.OpRemoveXattr) + 1
+
+// byMinor holds a row for every operation number, by minor version: one of
+// rows, or one that says how it is refused.
+var byMinor = func() (table [3][known]row) {
+	for minor := range table {
+		for op := range table[minor] {
+			info, ok := wire.Op(op).Info()
+			if !ok || uint32(minor) < info.First {
+				table[minor][op] = illegal
+				continue
+			}
+			table[minor][op] = row{op: wire.Op(op), first: true, refusal: wire.ErrNotSupp}
+		}
+		for _, r := range rows {
+			if r.minor <= uint32(minor) {
+				table[minor][r.op] = r
+			}
+		}
+	}
+	return table
+}()
+
+var illegal = row{op: wire.OpIllegal, first: true, refusal: wire.ErrOpIllegal}
+
+// rowOf returns the row of op in a minor version that is served.
+func rowOf(op wire.Op, minor uint32) *row {
+	if uint64(op) >= uint64(known) {
+		return &illegal
+	}
+	return &byMinor[minor][op]
+}

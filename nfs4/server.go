@@ -1,0 +1,79 @@
+// Package nfs4 serves NFSv4.1 and 4.2 (RFC 8881, 7862, 8276): the COMPOUND
+// engine, the operations, the attribute table and the pseudo file system.
+//
+// A COMPOUND is walked one row of the operation table at a time. The row says
+// what must hold before the operation runs; the operation decodes its arguments
+// from the request and appends its result to the one reply buffer.
+package nfs4
+
+import (
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
+)
+
+// Program is the RPC program number of NFS; Version its only version here.
+const (
+	Program = 100003
+	Version = 4
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	State   *state.Store
+	Exports []Export
+	// Major tells this server from others that do not share its sessions, Scope
+	// is one for all servers of the same file systems (RFC 8881, 2.10.4).
+	Major, Scope string
+	Log          *zap.Logger
+	Now          func() time.Time
+}
+
+// Server answers NFSv4 calls.
+type Server struct {
+	cfg       Config
+	state     *state.Store
+	tree      *tree
+	log       *zap.Logger
+	compounds sync.Pool
+	// impl is what EXCHANGE_ID tells of the server.
+	impl []wire.ImplID
+}
+
+// New returns a Server for the exports. Errors say which exports clash.
+func New(cfg Config) (*Server, error) {
+	tree, err := newTree(cfg.Exports)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, state: cfg.State, tree: tree, log: cfg.Log}
+	s.compounds.New = func() any { return new(compound) }
+	return s, nil
+}
+
+// Program returns the row that puts the Server into an rpc.Server.
+func (s *Server) Program() rpc.Program {
+	return rpc.Program{Number: Program, Low: Version, High: Version, Dispatch: s.dispatch}
+}
+
+const (
+	procNull     = 0
+	procCompound = 1
+)
+
+func (s *Server) dispatch(call *rpc.Call) rpc.Status {
+	switch call.Proc {
+	case procNull:
+		return rpc.Success
+	case procCompound:
+		c := s.compounds.Get().(*compound)
+		defer s.compounds.Put(c)
+		return c.serve(s, call)
+	}
+	return rpc.ProcUnavail
+}

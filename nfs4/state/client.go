@@ -1,0 +1,255 @@
+package state
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Client is one incarnation of a client: an owner string with a verifier.
+type Client struct {
+	ID        ClientID
+	Owner     string
+	Verifier  [8]byte
+	Principal Principal
+
+	store    *Store
+	sessions atomic.Pointer[[]*Session] // replaced whole under mu
+	stateids table[entry]
+
+	renewed atomic.Int64 // Store time of the last renewal
+	running atomic.Int32 // COMPOUNDs under way; the lease holds meanwhile
+	status  atomic.Uint32
+	// reclaimed says that RECLAIM_COMPLETE was seen (RFC 8881, 18.51).
+	reclaimed atomic.Bool
+
+	confirmed bool          // Guarded by Store.mu.
+	create    createSession // Guarded by Store.mu.
+
+	mu    sync.Mutex
+	gone  bool              // Guarded by mu. Nothing is added any more.
+	opens map[openKey]*Open // Guarded by mu.
+	// revoked are the stateids that the client has yet to free.
+	revoked map[*entry]struct{} // Guarded by mu.
+	addr    string              // Guarded by mu. Where EXCHANGE_ID last came from.
+	impl    string              // Guarded by mu. What the client says it is.
+}
+
+// owner holds the incarnations of one client owner (RFC 8881, 18.35.4).
+// Guarded by Store.mu.
+type owner struct {
+	confirmed, unconfirmed *Client
+}
+
+// ExchangeID is what EXCHANGE_ID brings.
+type ExchangeID struct {
+	Owner     []byte
+	Verifier  [8]byte
+	Update    bool // EXCHGID4_FLAG_UPD_CONFIRMED_REC_A
+	Principal Principal
+	Addr      string // for people
+	Impl      string // for people
+}
+
+// Exchanged is what EXCHANGE_ID answers.
+type Exchanged struct {
+	ID        ClientID
+	Sequence  uint32 // the next CREATE_SESSION's
+	Confirmed bool
+}
+
+// ExchangeID finds or makes the record of a client owner: the nine cases of
+// RFC 8881, 18.35.4. Errors: ClIDInUse, NoEnt, NotSame, Perm, Resource.
+func (s *Store) ExchangeID(x ExchangeID) (Exchanged, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	o := s.owners[string(x.Owner)]
+	if o == nil {
+		o = &owner{}
+	}
+	old := o.confirmed
+	if x.Update {
+		return s.updateLocked(old, x)
+	}
+	if old != nil && old.Principal != x.Principal {
+		if old.live() {
+			return Exchanged{}, ClIDInUse // case 3
+		}
+		s.forgetLocked(old)
+		old = nil
+	}
+	if old != nil && old.Verifier == x.Verifier {
+		old.describe(x) // case 2
+		return old.exchangedLocked(), nil
+	}
+	if o.unconfirmed != nil {
+		s.forgetLocked(o.unconfirmed) // case 4
+	}
+	c, err := s.addLocked(x) // cases 1, 3, 4 and 5
+	if err != nil {
+		return Exchanged{}, err
+	}
+	o.confirmed, o.unconfirmed = old, c
+	s.owners[c.Owner] = o
+	return c.exchangedLocked(), nil
+}
+
+// updateLocked serves cases 6 to 9.
+func (s *Store) updateLocked(old *Client, x ExchangeID) (Exchanged, error) {
+	switch {
+	case old == nil:
+		return Exchanged{}, NoEnt
+	case old.Verifier != x.Verifier:
+		return Exchanged{}, NotSame
+	case old.Principal != x.Principal:
+		return Exchanged{}, Perm
+	}
+	old.describe(x)
+	return old.exchangedLocked(), nil
+}
+
+func (s *Store) addLocked(x ExchangeID) (*Client, error) {
+	var c *Client
+	ok := s.clients.add(func(index, gen uint32) *Client {
+		c = &Client{
+			ID:        makeClientID(s.cfg.Epoch, index, gen),
+			Owner:     string(x.Owner),
+			Verifier:  x.Verifier,
+			Principal: x.Principal,
+			store:     s,
+			create:    createSession{next: 1},
+			addr:      x.Addr,
+			impl:      x.Impl,
+		}
+		c.stateids.limit = min(maxIndex, uint32(s.cfg.Limits.StateidsPerClient))
+		c.sessions.Store(&noSessions)
+		c.renew()
+		return c
+	})
+	if !ok {
+		return nil, Resource
+	}
+	return c, nil
+}
+
+var noSessions []*Session
+
+func (c *Client) exchangedLocked() Exchanged {
+	return Exchanged{ID: c.ID, Sequence: c.create.next, Confirmed: c.confirmed}
+}
+
+func (c *Client) describe(x ExchangeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addr, c.impl = x.Addr, x.Impl
+}
+
+// live reports whether the client holds state under a lease that runs.
+func (c *Client) live() bool {
+	if c.expired() {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.opens) > 0
+}
+
+// confirmLocked makes c its owner's confirmed record; the state of the one
+// before goes at once (RFC 8881, 18.36.4, phase 3). Called with Store.mu.
+func (s *Store) confirmLocked(c *Client) {
+	o := s.owners[c.Owner]
+	if old := o.confirmed; old != nil {
+		s.forgetLocked(old)
+	}
+	o = s.ownerLocked(c.Owner)
+	o.confirmed, o.unconfirmed = c, nil
+	c.confirmed = true
+}
+
+func (s *Store) ownerLocked(name string) *owner {
+	o := s.owners[name]
+	if o == nil {
+		o = &owner{}
+		s.owners[name] = o
+	}
+	return o
+}
+
+// forgetLocked removes c with all that it holds; unlock drops its opens.
+func (s *Store) forgetLocked(c *Client) {
+	if o := s.owners[c.Owner]; o != nil {
+		if o.confirmed == c {
+			o.confirmed = nil
+		}
+		if o.unconfirmed == c {
+			o.unconfirmed = nil
+		}
+		if *o == (owner{}) {
+			delete(s.owners, c.Owner)
+		}
+	}
+	s.clients.remove(c.ID.index())
+	s.doomed = append(s.doomed, c.leave()...)
+}
+
+// unlock releases Store.mu and drops the opens of clients that were forgotten:
+// Open.mu comes before Store.mu.
+func (s *Store) unlock() {
+	doomed := s.doomed
+	s.doomed = nil
+	s.mu.Unlock()
+	for _, o := range doomed {
+		o.drop()
+	}
+}
+
+// leave ends the client's sessions and bars new state; it returns the opens
+// that are left to drop.
+func (c *Client) leave() []*Open {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	for _, ss := range *c.sessions.Load() {
+		ss.end()
+	}
+	c.sessions.Store(&noSessions)
+	opens := make([]*Open, 0, len(c.opens))
+	for _, o := range c.opens {
+		opens = append(opens, o)
+	}
+	c.opens = nil
+	return opens
+}
+
+// DestroyClientID removes a client without state (RFC 8881, 18.50). Errors:
+// StaleClientID, ClientIDBusy.
+func (s *Store) DestroyClientID(id ClientID) error {
+	s.mu.Lock()
+	defer s.unlock()
+	c := s.client(id)
+	if c == nil {
+		return StaleClientID
+	}
+	if len(*c.sessions.Load()) > 0 || c.holds() {
+		return ClientIDBusy
+	}
+	s.forgetLocked(c)
+	return nil
+}
+
+func (c *Client) holds() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.opens) > 0
+}
+
+// ReclaimComplete notes that the client has no more to reclaim (RFC 8881,
+// 18.51). Errors: CompleteAlready.
+func (c *Client) ReclaimComplete() error {
+	if !c.reclaimed.CompareAndSwap(false, true) {
+		return CompleteAlready
+	}
+	return nil
+}
+
+// Reclaimed reports whether the client has sent RECLAIM_COMPLETE.
+func (c *Client) Reclaimed() bool { return c.reclaimed.Load() }

@@ -1,0 +1,252 @@
+package state
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// Open is what one open-owner holds on one file.
+type Open struct {
+	entry
+	client *Client
+	file   *File
+	owner  string
+
+	access atomic.Uint32 // what I/O may do: the Share bits of held.access
+	handle atomic.Pointer[Handle]
+	held   shares // Written under mu and File.mu; either allows to read.
+
+	mu      sync.Mutex
+	opened  bool   // Guarded by mu. The stateid is in the client's table.
+	closed  bool   // Guarded by mu. Nothing is left; look it up again.
+	granted uint16 // Guarded by mu. Bit access*4+deny for each OPEN in effect.
+}
+
+type shares struct{ access, deny Share }
+
+type openKey struct {
+	owner string
+	file  *File
+}
+
+// OpenRequest is what OPEN asks of the state.
+type OpenRequest struct {
+	Owner        []byte
+	Key          FileKey
+	Access, Deny Share
+	// Open opens the file for at least access. It is called at most once, when
+	// the reservation is granted and what is open already does not do.
+	Open func(access Share) (fsal.File, error)
+}
+
+// blocks reports whether o stands in the way of access and deny. Called with
+// File.mu.
+func (o *Open) blocks(access, deny Share) bool {
+	return o.held.deny&access != 0 || o.held.access&deny != 0
+}
+
+// Open grants an open, or adds to one of the same owner: `other` stays and the
+// seqid grows (RFC 8881, 18.16.3). Errors: ShareDenied, Resource, Delay, and
+// what x.Open returns.
+func (c *Client) Open(x OpenRequest) (Stateid, error) {
+	for {
+		o, err := c.openOf(&x)
+		if err != nil {
+			return Stateid{}, err
+		}
+		id, expired, err := o.grant(&x)
+		if expired == nil {
+			if err == nil && id == (Stateid{}) {
+				continue // closed meanwhile
+			}
+			return id, err
+		}
+		expired.revoke(Expired)
+	}
+}
+
+// openOf finds the open of x's owner on x's file, or adds one.
+func (c *Client) openOf(x *OpenRequest) (*Open, error) {
+	f := c.store.files.add(&x.Key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		c.store.files.put(f)
+		return nil, Delay
+	}
+	if o := c.opens[openKey{string(x.Owner), f}]; o != nil {
+		c.store.files.put(f)
+		return o, nil
+	}
+	o := &Open{client: c, file: f, owner: string(x.Owner)}
+	o.entry.open = o
+	if c.opens == nil {
+		c.opens = make(map[openKey]*Open)
+	}
+	c.opens[openKey{o.owner, f}] = o
+	return o, nil
+}
+
+// grant returns the zero Stateid if o was closed meanwhile.
+func (o *Open) grant(x *OpenRequest) (id Stateid, expired *Open, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return Stateid{}, nil, nil
+	}
+	before := o.held
+	if expired, err = o.file.share(o, x.Access, x.Deny); err == nil {
+		if err = o.reopenLocked(x); err != nil {
+			o.file.unshare(o, before.access, before.deny)
+		}
+	}
+	if err != nil {
+		if !o.opened {
+			o.closeLocked()
+		}
+		return Stateid{}, expired, err
+	}
+	o.granted |= 1 << (x.Access*4 + x.Deny)
+	o.access.Store(uint32(o.held.access))
+	return o.bump(), nil, nil
+}
+
+// reopenLocked sees to it that the file is open for all that o holds.
+func (o *Open) reopenLocked(x *OpenRequest) error {
+	if o.opened && Share(o.access.Load())&x.Access == x.Access {
+		return nil
+	}
+	f, err := x.Open(o.held.access)
+	if err != nil {
+		return err
+	}
+	h := &Handle{File: f}
+	h.refs.init()
+	if !o.opened {
+		if !o.client.enter(&o.entry) {
+			h.Put()
+			return Resource
+		}
+		o.opened = true
+	}
+	if old := o.handle.Swap(h); old != nil {
+		old.Put()
+	}
+	return nil
+}
+
+// closeLocked ends o. Called with o.mu.
+func (o *Open) closeLocked() {
+	o.closed = true
+	o.file.unshare(o, 0, 0)
+	c := o.client
+	c.mu.Lock()
+	delete(c.opens, openKey{o.owner, o.file})
+	c.mu.Unlock()
+	if o.opened && o.revoked.Load() == 0 {
+		c.stateids.remove(o.index())
+	}
+	if h := o.handle.Swap(nil); h != nil {
+		h.Put()
+	}
+	c.store.files.put(o.file)
+}
+
+// drop ends o, whatever its client is doing.
+func (o *Open) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.closeLocked()
+	}
+}
+
+// revoke takes from an expired client what o holds; its stateid answers why
+// until the client frees it (RFC 8881, 8.4.2 and 8.2.4).
+func (o *Open) revoke(why Error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || !o.client.expired() {
+		return
+	}
+	c := o.client
+	c.mu.Lock()
+	if c.revoked == nil {
+		c.revoked = make(map[*entry]struct{})
+	}
+	c.revoked[&o.entry] = struct{}{}
+	c.mu.Unlock()
+	o.entry.revoked.Store(uint32(why))
+	o.closeLocked()
+}
+
+// openFor finds the open that id names and locks it.
+func (c *Client) openFor(id Stateid, key *FileKey) (*Open, error) {
+	e, err := c.lookup(id, key)
+	if err != nil {
+		return nil, err
+	}
+	o := e.open
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return nil, BadStateid
+	}
+	if err := e.check(id); err != nil {
+		o.mu.Unlock()
+		return nil, err
+	}
+	return o, nil
+}
+
+// Close ends an open (RFC 8881, 18.2). Errors: those of a stateid.
+func (c *Client) Close(id Stateid, key *FileKey) (Stateid, error) {
+	o, err := c.openFor(id, key)
+	if err != nil {
+		return Stateid{}, err
+	}
+	defer o.mu.Unlock()
+	o.closeLocked()
+	return Invalid, nil
+}
+
+// Downgrade reduces an open to access and deny, which must be what some of its
+// OPENs in effect add up to (RFC 8881, 18.18). Errors: Inval, those of a stateid.
+func (c *Client) Downgrade(id Stateid, key *FileKey, access, deny Share) (Stateid, error) {
+	o, err := c.openFor(id, key)
+	if err != nil {
+		return Stateid{}, err
+	}
+	defer o.mu.Unlock()
+	if !sumOfSome(o.granted, access, deny) {
+		return Stateid{}, Inval
+	}
+	o.file.unshare(o, access, deny)
+	o.access.Store(uint32(access))
+	o.granted = within(o.granted, access, deny)
+	return o.bump(), nil
+}
+
+// within returns the grants that ask for no more than access and deny.
+func within(granted uint16, access, deny Share) (some uint16) {
+	for i := range 16 {
+		if a, d := Share(i/4), Share(i%4); granted&(1<<i) != 0 && a&^access == 0 && d&^deny == 0 {
+			some |= 1 << i
+		}
+	}
+	return some
+}
+
+// sumOfSome reports whether some of the grants add up to access and deny.
+func sumOfSome(granted uint16, access, deny Share) bool {
+	var a, d Share
+	for i, some := 0, within(granted, access, deny); i < 16; i++ {
+		if some&(1<<i) != 0 {
+			a |= Share(i / 4)
+			d |= Share(i % 4)
+		}
+	}
+	return access != 0 && a == access && d == deny
+}

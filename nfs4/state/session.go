@@ -1,0 +1,140 @@
+package state
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// ChannelAttrs are the channel_attrs4 of one direction (RFC 8881, 18.36.3).
+type ChannelAttrs struct {
+	MaxRequest, MaxResponse, MaxCached uint32 // bytes
+	MaxOperations, MaxRequests         uint32
+}
+
+// Session is a session of a confirmed client.
+type Session struct {
+	ID         SessionID
+	Client     *Client
+	Fore, Back ChannelAttrs
+
+	// Channel belongs to the layer that made the session: its connections.
+	Channel any
+
+	slots   []Slot
+	running atomic.Int32 // COMPOUNDs under way
+	ended   atomic.Bool
+}
+
+// CreateSession is what CREATE_SESSION brings.
+type CreateSession struct {
+	Client     ClientID
+	Sequence   uint32
+	Principal  Principal
+	Fore, Back ChannelAttrs
+	// Channel makes Session.Channel before the session can be found.
+	Channel func(*Session) any
+}
+
+// createSession is the one-slot reply cache of CREATE_SESSION (RFC 8881, 18.36.4).
+type createSession struct {
+	next    uint32 // the sequence id that is executed; the one before is replayed
+	session *Session
+	err     error
+	replay  bool // session and err hold the last answer
+}
+
+// The least that a channel must carry: a SEQUENCE and one small operation.
+const (
+	minRequest  = 256
+	minResponse = 256
+)
+
+// CreateSession confirms a client and gives it a session. A replay returns
+// what the first call returned. Errors: StaleClientID, SeqMisordered,
+// ClIDInUse, TooSmall, Inval, NoSpace.
+func (s *Store) CreateSession(x CreateSession) (*Session, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	c := s.client(x.Client)
+	if c == nil {
+		return nil, StaleClientID
+	}
+	switch {
+	case x.Sequence == c.create.next-1 && c.create.replay:
+		return c.create.session, c.create.err
+	case x.Sequence != c.create.next:
+		return nil, SeqMisordered
+	case c.Principal != x.Principal && !c.confirmed:
+		return nil, ClIDInUse
+	}
+	ss, err := s.newSessionLocked(c, x)
+	c.create = createSession{next: x.Sequence + 1, session: ss, err: err, replay: true}
+	return ss, err
+}
+
+func (s *Store) newSessionLocked(c *Client, x CreateSession) (*Session, error) {
+	fore, err := s.cfg.Limits.fore(x.Fore)
+	if err != nil {
+		return nil, err
+	}
+	sessions := *c.sessions.Load()
+	if len(sessions) >= s.cfg.Limits.SessionsPerClient {
+		return nil, NoSpace
+	}
+	if !c.confirmed {
+		s.confirmLocked(c)
+	}
+	c.renew()
+	ss := &Session{
+		ID:     makeSessionID(c.ID),
+		Client: c,
+		Fore:   fore,
+		Back:   x.Back,
+		slots:  make([]Slot, fore.MaxRequests),
+	}
+	ss.Channel = x.Channel(ss)
+	sessions = append(slices.Clip(sessions), ss)
+	c.sessions.Store(&sessions)
+	return ss, nil
+}
+
+// fore lowers what a client asks for to what the limits allow.
+func (l *Limits) fore(a ChannelAttrs) (ChannelAttrs, error) {
+	if a.MaxRequest < minRequest || a.MaxResponse < minResponse || a.MaxOperations == 0 {
+		return a, TooSmall
+	}
+	if a.MaxRequests == 0 {
+		return a, Inval
+	}
+	return ChannelAttrs{
+		MaxRequest:    min(a.MaxRequest, l.MaxRequest),
+		MaxResponse:   min(a.MaxResponse, l.MaxResponse),
+		MaxCached:     min(a.MaxCached, l.MaxCached),
+		MaxOperations: min(a.MaxOperations, l.MaxOperations),
+		MaxRequests:   min(a.MaxRequests, uint32(l.SlotsPerSession)),
+	}, nil
+}
+
+// DestroySession ends a session; the client keeps its state (RFC 8881, 18.37).
+// own is how many COMPOUNDs of the caller run in it. Errors: BadSession, Delay
+// while other COMPOUNDs run in it.
+func (s *Store) DestroySession(id SessionID, own int32) error {
+	s.mu.Lock()
+	defer s.unlock()
+	ss, err := s.Session(id)
+	if err != nil {
+		return err
+	}
+	if ss.running.Load() > own {
+		return Delay
+	}
+	ss.end()
+	rest := slices.DeleteFunc(slices.Clone(*ss.Client.sessions.Load()), func(x *Session) bool { return x == ss })
+	ss.Client.sessions.Store(&rest)
+	return nil
+}
+
+// Ended reports whether the session was destroyed.
+func (ss *Session) Ended() bool { return ss.ended.Load() }
+
+func (ss *Session) end() { ss.ended.Store(true) }

@@ -1,0 +1,105 @@
+package state
+
+import "sync"
+
+// Slot executes one request at a time, exactly once (RFC 8881, 2.10.6).
+type Slot struct {
+	session *Session
+
+	mu        sync.Mutex
+	seq       uint32    // Guarded by mu. Of the last request.
+	busy      bool      // Guarded by mu. That request runs.
+	kept      bool      // Guarded by mu. reply answers that request.
+	principal Principal // Guarded by mu. Of that request.
+	digest    uint64    // Guarded by mu. Of that request.
+	reply     []byte    // Guarded by mu. Its capacity is used again.
+}
+
+// maxIdleReply is the capacity of a reply that a slot keeps beyond its use.
+const maxIdleReply = 2048
+
+// Request is what SEQUENCE says of a request, and what tells it from another.
+type Request struct {
+	Slot, Sequence, HighestSlot uint32
+	Principal                   Principal
+	Digest                      uint64 // of the operations after SEQUENCE
+}
+
+// Begin admits a request to its slot. It returns the slot, to be released with
+// End; or, for a retry, the kept reply appended to dst; or an error, and then
+// the slot and the lease are as they were: BadSession, BadSlot, BadHighSlot,
+// SeqMisordered, SeqFalseRetry, Delay (the first one still runs), RetryUncached.
+func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err error) {
+	if ss.Ended() {
+		return nil, nil, BadSession
+	}
+	if q.Slot >= uint32(len(ss.slots)) {
+		return nil, nil, BadSlot
+	}
+	if q.HighestSlot >= uint32(len(ss.slots)) {
+		return nil, nil, BadHighSlot
+	}
+	sl = &ss.slots[q.Slot]
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if q.Sequence == sl.seq {
+		replay, err = sl.retryLocked(q, dst)
+		if err == nil {
+			ss.Client.renew()
+		}
+		return nil, replay, err
+	}
+	if q.Sequence != sl.seq+1 {
+		return nil, nil, SeqMisordered
+	}
+	if sl.busy {
+		return nil, nil, Delay
+	}
+	ss.running.Add(1)
+	ss.Client.running.Add(1)
+	if ss.Ended() {
+		ss.leave()
+		return nil, nil, BadSession
+	}
+	ss.Client.renew()
+	sl.session, sl.seq, sl.busy, sl.kept = ss, q.Sequence, true, false
+	sl.principal, sl.digest = q.Principal, q.Digest
+	return sl, nil, nil
+}
+
+func (sl *Slot) retryLocked(q Request, dst []byte) ([]byte, error) {
+	switch {
+	case sl.busy:
+		return nil, Delay
+	case sl.session == nil:
+		return nil, SeqMisordered // nothing came before sequence 1
+	case sl.principal != q.Principal || sl.digest != q.Digest:
+		return nil, SeqFalseRetry
+	case !sl.kept:
+		return nil, RetryUncached
+	}
+	return append(dst, sl.reply...), nil
+}
+
+// End releases the slot. With keep, reply answers retries from now on.
+func (sl *Slot) End(reply []byte, keep bool) {
+	ss := sl.session
+	sl.mu.Lock()
+	if keep {
+		sl.reply = append(sl.reply[:0], reply...)
+	} else if cap(sl.reply) > maxIdleReply {
+		sl.reply = nil
+	}
+	sl.busy, sl.kept = false, keep
+	sl.mu.Unlock()
+	ss.leave()
+}
+
+func (ss *Session) leave() {
+	ss.Client.renew()
+	ss.Client.running.Add(-1)
+	ss.running.Add(-1)
+}
+
+// HighestSlot is the highest slot id that the client may use.
+func (ss *Session) HighestSlot() uint32 { return uint32(len(ss.slots)) - 1 }

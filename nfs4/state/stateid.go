@@ -1,0 +1,172 @@
+package state
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// Stateid is a stateid4. Other is boot epoch (4 bytes), client index (20 bits),
+// index among the client's stateids (20 bits) and generation (24 bits).
+type Stateid struct {
+	Seqid uint32
+	Other [12]byte
+}
+
+// The special stateids (RFC 8881, 8.2.3).
+var (
+	Anonymous  = Stateid{}
+	ReadBypass = Stateid{Seqid: ^uint32(0), Other: ones}
+	Current    = Stateid{Seqid: 1}
+	Invalid    = Stateid{Seqid: ^uint32(0)}
+)
+
+var ones = [12]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// Special reports whether the stateid has one of the two values of Other that
+// are set apart.
+func (id Stateid) Special() bool { return id.Other == [12]byte{} || id.Other == ones }
+
+func makeOther(epoch, client, index, gen uint32) (other [12]byte) {
+	binary.BigEndian.PutUint32(other[0:], epoch)
+	binary.BigEndian.PutUint64(other[4:], uint64(client)<<44|uint64(index)<<24|uint64(gen&0xffffff))
+	return other
+}
+
+// entry is what a stateid names. It is immutable but for its atomics.
+type entry struct {
+	other   [12]byte
+	seq     atomic.Uint32
+	revoked atomic.Uint32 // 0, or the Error that users of the stateid get
+	open    *Open
+}
+
+func (e *entry) stateid() Stateid { return Stateid{Seqid: e.seq.Load(), Other: e.other} }
+
+// bump gives the stateid its next seqid, which is never 0 (RFC 8881, 8.2.2).
+func (e *entry) bump() Stateid {
+	n := e.seq.Add(1)
+	if n == 0 {
+		n = e.seq.Add(1)
+	}
+	return Stateid{Seqid: n, Other: e.other}
+}
+
+func (e *entry) index() uint32 {
+	return uint32(binary.BigEndian.Uint64(e.other[4:])>>24) & (maxIndex - 1)
+}
+
+// enter puts e into the client's table; false if the client has too many.
+func (c *Client) enter(e *entry) bool {
+	return c.stateids.add(func(index, gen uint32) *entry {
+		e.other = makeOther(c.store.cfg.Epoch, c.ID.index(), index, gen)
+		return e
+	})
+}
+
+// lookup finds what id names, in the order of RFC 8881, 8.2.4. key nil skips
+// the check against the current file handle (TEST_STATEID, FREE_STATEID).
+func (c *Client) lookup(id Stateid, key *FileKey) (*entry, error) {
+	if id.Special() {
+		return nil, BadStateid
+	}
+	if binary.BigEndian.Uint32(id.Other[:]) != c.store.cfg.Epoch {
+		return nil, StaleStateid
+	}
+	index := uint32(binary.BigEndian.Uint64(id.Other[4:])>>24) & (maxIndex - 1)
+	e := c.stateids.load(index)
+	if e == nil || e.other != id.Other {
+		return nil, BadStateid
+	}
+	if key != nil && e.open.file.key != *key {
+		return nil, BadStateid
+	}
+	if why := Error(e.revoked.Load()); why != 0 {
+		return e, why
+	}
+	return e, e.check(id)
+}
+
+func (e *entry) check(id Stateid) error {
+	if id.Seqid == 0 {
+		return nil
+	}
+	switch d := int32(id.Seqid - e.seq.Load()); {
+	case d > 0:
+		return BadStateid
+	case d < 0:
+		return OldStateid
+	}
+	return nil
+}
+
+// TestStateid says whether id is good now (RFC 8881, 18.48).
+func (c *Client) TestStateid(id Stateid) error {
+	_, err := c.lookup(id, nil)
+	return err
+}
+
+// FreeStateid lets go of a stateid without locks: one that was revoked (RFC
+// 8881, 18.38). Errors: BadStateid, OldStateid, StaleStateid, LocksHeld.
+func (c *Client) FreeStateid(id Stateid) error {
+	e, err := c.lookup(id, nil)
+	if e == nil {
+		return err
+	}
+	if err := e.check(id); err != nil {
+		return err
+	}
+	if e.revoked.Load() == 0 {
+		return LocksHeld
+	}
+	c.acknowledge(e)
+	return nil
+}
+
+// acknowledge ends the life of a revoked stateid.
+func (c *Client) acknowledge(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.revoked[e]; !ok {
+		return
+	}
+	delete(c.revoked, e)
+	c.stateids.remove(e.index())
+}
+
+// Handle is an open fsal.File in use; it is closed when the open and all that
+// use it have put it.
+type Handle struct {
+	refs reference
+	File fsal.File
+}
+
+// Put gives the Handle back.
+func (h *Handle) Put() {
+	if h.refs.put() {
+		h.File.Close()
+	}
+}
+
+// Use returns the open file for I/O under a stateid, to be put afterwards.
+// Errors: those of a stateid, OpenMode.
+func (c *Client) Use(id Stateid, key *FileKey, want Share) (*Handle, error) {
+	e, err := c.lookup(id, key)
+	if err != nil {
+		return nil, err
+	}
+	o := e.open
+	for {
+		if Share(o.access.Load())&want != want {
+			return nil, OpenMode
+		}
+		h := o.handle.Load()
+		if h == nil {
+			return nil, BadStateid
+		}
+		if h.refs.get() {
+			return h, nil
+		}
+	}
+}
