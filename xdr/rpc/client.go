@@ -157,22 +157,23 @@ func (c *Conn) forget(w *wait, rec []byte) {
 // replyHeader reads what precedes the results.
 func replyHeader(d *xdr.Decoder) error {
 	d.Uint64() // xid and msg_type
-	var e StatusError
+	var status Status
+	var low, high uint32
 	switch d.Uint32() {
 	case msgAccepted:
 		d.Uint32()
 		d.Opaque(maxAuthBody)
-		e.Status = Status(d.Uint32())
-		if e.Status > acceptLast {
+		status = Status(d.Uint32())
+		if status > acceptLast {
 			return errReply
 		}
 	case msgDenied:
 		switch d.Uint32() {
 		case rejectMismatch:
-			e.Status = RPCMismatch
+			status = RPCMismatch
 		case rejectAuth:
-			e.Status = authError + Status(d.Uint32())
-			if e.Status <= authError || e.Status > authLast {
+			status = authError + Status(d.Uint32())
+			if status <= authError || status > authLast {
 				return errReply
 			}
 		default:
@@ -181,14 +182,14 @@ func replyHeader(d *xdr.Decoder) error {
 	default:
 		return errReply
 	}
-	if e.Status == ProgMismatch || e.Status == RPCMismatch {
-		e.Low, e.High = d.Uint32(), d.Uint32()
+	if status == ProgMismatch || status == RPCMismatch {
+		low, high = d.Uint32(), d.Uint32()
 	}
 	switch {
 	case d.Err() != nil:
 		return errReply
-	case e.Status != Success:
-		return &e
+	case status != Success:
+		return &StatusError{status, low, high}
 	}
 	return nil
 }
