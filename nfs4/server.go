@@ -7,13 +7,12 @@
 package nfs4
 
 import (
+	"hash/maphash"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/nfs4/state"
-	"github.com/tidegate/tidegate/nfs4/wire"
 	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
@@ -30,8 +29,8 @@ type Config struct {
 	// Major tells this server from others that do not share its sessions, Scope
 	// is one for all servers of the same file systems (RFC 8881, 2.10.4).
 	Major, Scope string
+	Impl         string // what EXCHANGE_ID tells of the server: name and version
 	Log          *zap.Logger
-	Now          func() time.Time
 }
 
 // Server answers NFSv4 calls.
@@ -41,8 +40,8 @@ type Server struct {
 	tree      *tree
 	log       *zap.Logger
 	compounds sync.Pool
-	// impl is what EXCHANGE_ID tells of the server.
-	impl []wire.ImplID
+	seed      maphash.Seed
+	linkMu    sync.Mutex // makes links
 }
 
 // New returns a Server for the exports. Errors say which exports clash.
@@ -51,7 +50,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, state: cfg.State, tree: tree, log: cfg.Log}
+	s := &Server{cfg: cfg, state: cfg.State, tree: tree, log: cfg.Log, seed: maphash.MakeSeed()}
 	s.compounds.New = func() any { return new(compound) }
 	return s, nil
 }

@@ -39,6 +39,8 @@ type OpenRequest struct {
 	// Open opens the file for at least access. It is called at most once, when
 	// the reservation is granted and what is open already does not do.
 	Open func(access Share) (fsal.File, error)
+	// Granted runs when all else is done; its error undoes the open.
+	Granted func() error
 }
 
 // blocks reports whether o stands in the way of access and deny. Called with
@@ -98,12 +100,15 @@ func (o *Open) grant(x *OpenRequest) (id Stateid, expired *Open, err error) {
 	}
 	before := o.held
 	if expired, err = o.file.share(o, x.Access, x.Deny); err == nil {
-		if err = o.reopenLocked(x); err != nil {
+		if err = o.reopenLocked(x); err == nil {
+			err = x.Granted()
+		}
+		if err != nil {
 			o.file.unshare(o, before.access, before.deny)
 		}
 	}
 	if err != nil {
-		if !o.opened {
+		if o.granted == 0 {
 			o.closeLocked()
 		}
 		return Stateid{}, expired, err

@@ -170,3 +170,24 @@ func (c *Client) Use(id Stateid, key *FileKey, want Share) (*Handle, error) {
 		}
 	}
 }
+
+// HandleOf returns a handle that somebody has open on a file, to be put
+// afterwards, or nil.
+func (s *Store) HandleOf(key FileKey) *Handle {
+	f := s.files.find(&key)
+	if f == nil {
+		return nil
+	}
+	defer s.files.put(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.opens {
+		if h := o.handle.Load(); h != nil && h.refs.get() {
+			return h
+		}
+	}
+	return nil
+}
+
+// Status is the client's part of SEQUENCE's status flags (RFC 8881, 18.46.3).
+func (c *Client) Status() uint32 { return c.status.Load() }

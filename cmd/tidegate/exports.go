@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/fsal/vfs"
+	"github.com/tidegate/tidegate/nfs4"
+)
+
+// exportFlag is one --export DIR[=/pseudo], or mem:[=/pseudo].
+type exportFlag struct {
+	dir    string // "" for memory
+	pseudo string
+}
+
+const memPrefix = "mem:"
+
+// parseExport reads one --export. Without a place of its own a directory is
+// offered under its own path, memory under /mem.
+func parseExport(text string) (x exportFlag, err error) {
+	dir, pseudo, placed := strings.Cut(text, "=")
+	switch {
+	case dir == "":
+		return x, fmt.Errorf("--export %q: no directory; write --export DIR or --export DIR=/name", text)
+	case dir == memPrefix:
+		x.pseudo = "/mem"
+	case strings.HasPrefix(dir, memPrefix):
+		return x, fmt.Errorf("--export %q: memory has no directory; write --export mem:=/name", text)
+	default:
+		if x.dir, err = filepath.Abs(dir); err != nil {
+			return x, fmt.Errorf("--export %q: %w", text, err)
+		}
+		x.pseudo = x.dir
+	}
+	if placed {
+		if !path.IsAbs(pseudo) || path.Clean(pseudo) != pseudo {
+			return x, fmt.Errorf("--export %q: the place %q is not a clean absolute path such as /data", text, pseudo)
+		}
+		x.pseudo = pseudo
+	}
+	return x, nil
+}
+
+// openExports opens every file system. On an error those that were opened are
+// closed again.
+func openExports(flags []string, log *zap.Logger) (exports []nfs4.Export, err error) {
+	defer func() {
+		if err != nil {
+			closeExports(exports)
+		}
+	}()
+	for _, text := range flags {
+		x, err := parseExport(text)
+		if err != nil {
+			return exports, err
+		}
+		fs, err := x.open(log)
+		if err != nil {
+			return exports, err
+		}
+		exports = append(exports, nfs4.Export{ID: x.id(), Path: x.pseudo, FS: fs})
+	}
+	return exports, nil
+}
+
+func (x exportFlag) open(log *zap.Logger) (fsal.FS, error) {
+	if x.dir == "" {
+		return mem.New(mem.Config{}), nil
+	}
+	info, err := os.Stat(x.dir)
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		return nil, fmt.Errorf("export %s: no such directory; make it, or name another", x.dir)
+	case err != nil:
+		return nil, fmt.Errorf("export %s: %w; check the path and its permissions", x.dir, errors.Unwrap(err))
+	case !info.IsDir():
+		return nil, fmt.Errorf("export %s: not a directory; name the directory that holds it", x.dir)
+	}
+	fs, err := vfs.Open(vfs.Config{Dir: x.dir, Log: log})
+	if err != nil {
+		return nil, err // it names the directory
+	}
+	return fs, nil
+}
+
+// id is an export's id, the same at every start for the same place.
+func (x exportFlag) id() uint32 { return crc32.ChecksumIEEE([]byte(x.pseudo)) | 1 }
+
+func closeExports(exports []nfs4.Export) {
+	for _, x := range exports {
+		x.FS.Close()
+	}
+}

@@ -1,0 +1,69 @@
+// Command tidegate is an NFSv4.1 and 4.2 server.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker in releases.
+var version = ""
+
+// Exit codes: a command line or a set-up that a person must mend, and a failure
+// while running.
+const (
+	exitUsage  = 2
+	exitFailed = 1
+)
+
+// failure is an error that arose while running, not from the command line.
+type failure struct{ error }
+
+func main() {
+	root := &cobra.Command{
+		Use:           "tidegate",
+		Short:         "An NFSv4.1/4.2 server for CephFS and local directories",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(serveCommand(), versionCommand())
+	err := root.Execute()
+	if err == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "tidegate: %s\n", oneLine(err))
+	if errors.As(err, new(failure)) {
+		os.Exit(exitFailed)
+	}
+	os.Exit(exitUsage)
+}
+
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "tidegate", release()) },
+	}
+}
+
+// release is the version of this build.
+func release() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}

@@ -1,0 +1,131 @@
+package nfs4
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
+)
+
+// channel is what a session has of connections: state.Session.Channel.
+type channel struct {
+	flags uint32 // CREATE_SESSION's answer, for its replay
+
+	mu      sync.Mutex
+	program uint32      // Guarded by mu. The client's callback program.
+	cred    rpc.Cred    // Guarded by mu. What callbacks are sent with.
+	back    []*rpc.Conn // Guarded by mu. Connections that carry callbacks.
+
+	wanted atomic.Bool  // the client asked for a back channel
+	backs  atomic.Int32 // len(back)
+}
+
+func channelOf(ss *state.Session) *channel { return ss.Channel.(*channel) }
+
+// status is the session's part of SEQUENCE's status flags (RFC 8881, 18.46.3).
+func (ch *channel) status() uint32 {
+	if ch.wanted.Load() && ch.backs.Load() == 0 {
+		return wire.Seq4StatusCbPathDown | wire.Seq4StatusCbPathDownSession
+	}
+	return 0
+}
+
+// callBack sets how callbacks are sent: the first of secs that the server can
+// do. It reports whether there is one (RFC 8881, 18.36.3).
+func (ch *channel) callBack(program uint32, secs []wire.CallbackSecParms) bool {
+	i := slices.IndexFunc(secs, func(s wire.CallbackSecParms) bool {
+		return s.SecFlavor == rpc.AuthNone || s.SecFlavor == rpc.AuthSys
+	})
+	if i < 0 {
+		return false
+	}
+	sys := secs[i].SysCred
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.program = program
+	ch.cred = rpc.Cred{Flavor: secs[i].SecFlavor, UID: sys.UID, GID: sys.GID, Groups: slices.Clone(sys.GIDs)}
+	return true
+}
+
+func (ch *channel) bindBack(conn *rpc.Conn) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if !slices.Contains(ch.back, conn) {
+		ch.back = append(ch.back, conn)
+	}
+	ch.wanted.Store(true)
+	ch.backs.Store(int32(len(ch.back)))
+}
+
+func (ch *channel) unbind(conn *rpc.Conn) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.back = slices.DeleteFunc(ch.back, func(x *rpc.Conn) bool { return x == conn })
+	ch.backs.Store(int32(len(ch.back)))
+}
+
+// link is what a connection remembers: rpc.Conn.Value.
+type link struct {
+	last atomic.Pointer[state.Session] // of the last SEQUENCE
+
+	mu       sync.Mutex
+	closed   bool       // Guarded by mu.
+	channels []*channel // Guarded by mu. Whose callbacks the connection carries.
+}
+
+func (s *Server) linkOf(conn *rpc.Conn) *link {
+	if l, ok := conn.Value().(*link); ok {
+		return l
+	}
+	s.linkMu.Lock()
+	defer s.linkMu.Unlock()
+	if l, ok := conn.Value().(*link); ok {
+		return l
+	}
+	l := new(link)
+	conn.SetValue(l)
+	return l
+}
+
+// session finds a session; the connection remembers the last one.
+func (s *Server) session(conn *rpc.Conn, id wire.SessionID) (*state.Session, error) {
+	l := s.linkOf(conn)
+	if ss := l.last.Load(); ss != nil && ss.ID == state.SessionID(id) && !ss.Ended() {
+		return ss, nil
+	}
+	ss, err := s.state.Session(state.SessionID(id))
+	if err == nil {
+		l.last.Store(ss)
+	}
+	return ss, err
+}
+
+// bindBack makes conn carry callbacks of a session, until it closes.
+func (s *Server) bindBack(conn *rpc.Conn, ch *channel) {
+	l := s.linkOf(conn)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	if !slices.Contains(l.channels, ch) {
+		l.channels = append(l.channels, ch)
+	}
+	ch.bindBack(conn)
+}
+
+// Closed is for rpc.Config.OnClose: it takes conn out of its sessions.
+func (s *Server) Closed(conn *rpc.Conn) {
+	l := s.linkOf(conn)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, ch := range l.channels {
+		ch.unbind(conn)
+	}
+	l.channels = nil
+	l.last.Store(nil)
+}

@@ -1,0 +1,262 @@
+package nfs4
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+)
+
+// shareFlags are what share_access may hold beside the access (RFC 8881,
+// 18.16.1; RFC 9754).
+const shareFlags = wire.OpenShareAccessWantDelegMask |
+	wire.OpenShareAccessWantSignalDelegWhenResrcAvail | wire.OpenShareAccessWantPushDelegWhenUncontended |
+	wire.OpenShareAccessWantDelegTimestamps | wire.OpenShareAccessWantOpenXorDelegation
+
+// opening is an OPEN under way.
+type opening struct {
+	args         *wire.OpenArgs
+	access, deny state.Share
+
+	node     fsal.Node   // what is opened; owned by the compound
+	made     fsal.File   // open already for access, by its creation
+	truncate bool        // what exists, once the open is granted
+	set      wire.Bitmap // what was set
+	dir      fsal.DirChange
+}
+
+func (c *compound) open(a wire.OpenArgs) wire.Status {
+	o, status := c.newOpening(&a)
+	if status != wire.OK {
+		return status
+	}
+	defer o.close()
+	claim, ok := claims[a.Claim.Claim]
+	if !ok {
+		return wire.ErrInval
+	}
+	if status := claim(c, o); status != wire.OK {
+		return status
+	}
+	if status := regular(o.node.Type()); status != wire.OK {
+		return status
+	}
+	return c.grant(o)
+}
+
+// newOpening checks what does not depend on the claim.
+func (c *compound) newOpening(a *wire.OpenArgs) (*opening, wire.Status) {
+	o := &opening{args: a, access: state.Share(a.ShareAccess & wire.OpenShareAccessBoth), deny: state.Share(a.ShareDeny)}
+	switch {
+	case a.ShareAccess&^(wire.OpenShareAccessBoth|shareFlags) != 0, o.access == 0, a.ShareDeny > wire.OpenShareDenyBoth:
+		return nil, wire.ErrInval
+	case a.OpenType > wire.OpenCreate, a.OpenType == wire.OpenCreate && a.How.Mode > wire.Exclusive41:
+		return nil, wire.ErrInval
+	}
+	return o, wire.OK
+}
+
+// claims says how each claim finds its file (RFC 8881, 18.16.3).
+var claims = map[wire.ClaimType]func(*compound, *opening) wire.Status{
+	wire.ClaimNull:         (*compound).openName,
+	wire.ClaimFH:           (*compound).openCurrent,
+	wire.ClaimDelegatePrev: refuse(wire.ErrNotSupp),
+	wire.ClaimDelegPrevFH:  refuse(wire.ErrNotSupp),
+	wire.ClaimPrevious:     refuse(wire.ErrNoGrace),
+	wire.ClaimDelegateCur:  refuse(wire.ErrBadStateid),
+	wire.ClaimDelegCurFH:   refuse(wire.ErrBadStateid),
+}
+
+func refuse(status wire.Status) func(*compound, *opening) wire.Status {
+	return func(*compound, *opening) wire.Status { return status }
+}
+
+func (c *compound) openCurrent(o *opening) (status wire.Status) {
+	if o.args.OpenType == wire.OpenCreate {
+		return wire.ErrInval
+	}
+	o.node, status = c.node()
+	return status
+}
+
+func (c *compound) openName(o *opening) wire.Status {
+	dir, status := c.node()
+	if status != wire.OK {
+		return status
+	}
+	if dir.Type() != fsal.Directory {
+		return notDirectory(dir.Type())
+	}
+	name, status := component(o.args.Claim.File)
+	if status != wire.OK {
+		return status
+	}
+	if o.args.OpenType == wire.OpenCreate {
+		return c.openCreate(o, dir, name)
+	}
+	n, err := dir.Lookup(&c.req, name)
+	if err != nil {
+		return statusOf(err)
+	}
+	o.node = c.own(n)
+	return wire.OK
+}
+
+// openCreate finds or makes the file.
+func (c *compound) openCreate(o *opening, dir fsal.Node, name string) wire.Status {
+	spec, status := c.createSpec(o)
+	if status != wire.OK {
+		return status
+	}
+	if o.args.How.Mode != wire.Unchecked {
+		return c.create1(o, dir, name, spec)
+	}
+	// Not by one call of the fsal: what exists is truncated only after its
+	// share reservations were asked.
+	const races = 8
+	for range races {
+		n, err := dir.Lookup(&c.req, name)
+		if err == nil {
+			o.node = c.own(n)
+			c.existing(o, dir, spec.Attr)
+			return wire.OK
+		}
+		if !errors.Is(err, syscall.ENOENT) {
+			return statusOf(err)
+		}
+		if status := c.create1(o, dir, name, spec); status != wire.ErrExist {
+			return status
+		}
+	}
+	return wire.ErrDelay
+}
+
+func (c *compound) createSpec(o *opening) (spec fsal.CreateSpec, status wire.Status) {
+	how := &o.args.How
+	spec.Open = openFlags(o.access)
+	spec.Mode = fsal.CreateGuarded
+	if how.Mode == wire.Exclusive || how.Mode == wire.Exclusive41 {
+		spec.Mode, spec.Verifier = fsal.CreateExclusive, how.CreateVerf
+	}
+	if how.Mode == wire.Exclusive {
+		return spec, wire.OK
+	}
+	spec.Attr, status = c.newAttrs(how.CreateAttrs, how.Mode == wire.Exclusive41)
+	return spec, status
+}
+
+func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.CreateSpec) wire.Status {
+	made, err := dir.Create(&c.req, name, spec)
+	if err != nil {
+		return statusOf(err)
+	}
+	o.node, o.made, o.dir = c.own(made.Node), made.File, made.Dir
+	o.set = setBits(made.Set)
+	if spec.Mode == fsal.CreateExclusive && !c.cur.export.limits.ExclusiveKeepsTimes {
+		// RFC 8881, 18.16.4: these hold the verifier; the client sets them anew.
+		o.set.Set(wire.AttrTimeAccess)
+		o.set.Set(wire.AttrTimeModify)
+	}
+	return wire.OK
+}
+
+// existing notes what UNCHECKED found; of its attributes only a size of 0
+// counts (RFC 8881, 18.16.3).
+func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) {
+	if d, err := dir.Getattr(&c.req); err == nil {
+		o.dir = fsal.DirChange{Before: d.Change, After: d.Change}
+	}
+	o.truncate = attr.Mask&fsal.SetSize != 0 && attr.Size == 0
+}
+
+// grant asks the state for the open and writes the result.
+func (c *compound) grant(o *opening) wire.Status {
+	id, err := c.session.Client.Open(state.OpenRequest{
+		Owner:  o.args.Owner.Owner,
+		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
+		Access: o.access, Deny: o.deny,
+		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
+		Granted: func() error { return c.truncate(o) },
+	})
+	if err != nil {
+		return statusOf(err)
+	}
+	c.cur = place{export: c.cur.export, key: o.node.Key(), node: o.node, id: id}
+	wire.OpenRes{
+		Stateid:    wire.Stateid(id),
+		CInfo:      changeInfo(o.dir),
+		RFlags:     wire.OpenResultLocktypePosix,
+		AttrSet:    o.set,
+		Delegation: noDelegation(o.args.ShareAccess),
+	}.Encode(c.out)
+	return wire.OK
+}
+
+// file returns what creation opened, if that does, or opens the node.
+func (o *opening) file(r *fsal.Req, access state.Share) (fsal.File, error) {
+	if f := o.made; f != nil && access&^o.access == 0 {
+		o.made = nil
+		return f, nil
+	}
+	return o.node.Open(r, openFlags(access))
+}
+
+// truncate empties what was there before, with all reservations granted.
+func (c *compound) truncate(o *opening) error {
+	if !o.truncate {
+		return nil
+	}
+	key := state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()}
+	if c.srv.state.Denied(key, state.ShareWrite) != nil {
+		return state.ShareDenied
+	}
+	set, _, err := o.node.Setattr(&c.req, nil, fsal.SetAttr{Mask: fsal.SetSize})
+	o.set = setBits(set)
+	return err
+}
+
+func (o *opening) close() {
+	if o.made != nil {
+		o.made.Close()
+	}
+}
+
+// noDelegation says why there is none to a client that said what it wants
+// (RFC 8881, 10.4 and 18.16.3).
+func noDelegation(access uint32) wire.OpenDelegation {
+	switch access & wire.OpenShareAccessWantDelegMask {
+	case wire.OpenShareAccessWantNoPreference:
+		return wire.OpenDelegation{Type: wire.OpenDelegateNone}
+	case wire.OpenShareAccessWantNoDeleg, wire.OpenShareAccessWantCancel:
+		return wire.OpenDelegation{Type: wire.OpenDelegateNoneExt, WhyNone: wire.NoneDelegation{Why: wire.WNDNotWanted}}
+	}
+	return wire.OpenDelegation{Type: wire.OpenDelegateNoneExt, WhyNone: wire.NoneDelegation{Why: wire.WNDResource}}
+}
+
+func (c *compound) openDowngrade(a wire.OpenDowngradeArgs) wire.Status {
+	access := a.ShareAccess &^ shareFlags
+	if access == 0 || access > wire.OpenShareAccessBoth || a.ShareDeny > wire.OpenShareDenyBoth {
+		return wire.ErrInval
+	}
+	key := c.fileKey()
+	id, err := c.session.Client.Downgrade(c.stateid(a.OpenStateid), &key, state.Share(access), state.Share(a.ShareDeny))
+	return c.stateidResult(id, err)
+}
+
+func (c *compound) close(a wire.CloseArgs) wire.Status {
+	key := c.fileKey()
+	id, err := c.session.Client.Close(c.stateid(a.OpenStateid), &key)
+	return c.stateidResult(id, err)
+}
+
+// stateidResult writes a result that is one stateid, the current one from now on.
+func (c *compound) stateidResult(id state.Stateid, err error) wire.Status {
+	if err != nil {
+		return statusOf(err)
+	}
+	c.cur.id = id
+	wire.Stateid(id).Encode(c.out)
+	return wire.OK
+}

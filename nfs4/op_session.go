@@ -1,0 +1,229 @@
+package nfs4
+
+import (
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+)
+
+// exchangeFlags are the flags that EXCHANGE_ID may bring (RFC 8881, 18.35.1;
+// RFC 7862, 14.1).
+const exchangeFlags = wire.ExchgidFlagSuppMovedRefer | wire.ExchgidFlagSuppMovedMigr |
+	wire.ExchgidFlagSuppFenceOps | wire.ExchgidFlagBindPrincStateid |
+	wire.ExchgidFlagMaskPNFS | wire.ExchgidFlagUpdConfirmedRecA
+
+func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
+	if a.Flags&^exchangeFlags != 0 {
+		return wire.ErrInval
+	}
+	switch a.StateProtect.How {
+	case wire.SPNone:
+	case wire.SPSSV:
+		return wire.ErrEncrAlgUnsupp
+	default: // SP4_MACH_CRED needs RPCSEC_GSS (RFC 8881, 18.35.3).
+		return wire.ErrInval
+	}
+	x := state.ExchangeID{
+		Owner:     a.ClientOwner.OwnerID,
+		Verifier:  a.ClientOwner.Verifier,
+		Update:    a.Flags&wire.ExchgidFlagUpdConfirmedRecA != 0,
+		Principal: c.principal(),
+		Addr:      c.call.Conn.RemoteAddr().String(),
+	}
+	if a.ClientImplID != nil {
+		x.Impl = string(a.ClientImplID.Name)
+	}
+	r, err := c.srv.state.ExchangeID(x)
+	if err != nil {
+		return statusOf(err)
+	}
+	flags := uint32(wire.ExchgidFlagUseNonPNFS)
+	if c.minor >= 2 {
+		flags |= wire.ExchgidFlagSuppFenceOps
+	}
+	if r.Confirmed {
+		flags |= wire.ExchgidFlagConfirmedR
+	}
+	wire.ExchangeIDRes{
+		ClientID:     wire.ClientID(r.ID),
+		SequenceID:   r.Sequence,
+		Flags:        flags,
+		ServerOwner:  wire.ServerOwner{MajorID: []byte(c.srv.cfg.Major)},
+		ServerScope:  []byte(c.srv.cfg.Scope),
+		ServerImplID: &wire.ImplID{Domain: []byte("tidegate.io"), Name: []byte(c.srv.cfg.Impl)},
+	}.Encode(c.out)
+	return wire.OK
+}
+
+const createFlags = wire.CreateSessionFlagPersist | wire.CreateSessionFlagConnBackChan | wire.CreateSessionFlagConnRDMA
+
+func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
+	if a.Flags&^createFlags != 0 {
+		return wire.ErrInval
+	}
+	ss, err := c.srv.state.CreateSession(state.CreateSession{
+		Client:    state.ClientID(a.ClientID),
+		Sequence:  a.Sequence,
+		Principal: c.principal(),
+		Fore:      channelAttrs(a.ForeChanAttrs),
+		Back:      channelAttrs(a.BackChanAttrs),
+		Channel:   func(*state.Session) any { return c.newChannel(&a) },
+	})
+	if err != nil {
+		return statusOf(err)
+	}
+	wire.CreateSessionRes{
+		SessionID:     wire.SessionID(ss.ID),
+		Sequence:      a.Sequence,
+		Flags:         channelOf(ss).flags,
+		ForeChanAttrs: wireAttrs(ss.Fore),
+		BackChanAttrs: wireAttrs(ss.Back),
+	}.Encode(c.out)
+	return wire.OK
+}
+
+func (c *compound) newChannel(a *wire.CreateSessionArgs) *channel {
+	ch := new(channel)
+	if ch.callBack(a.CbProgram, a.SecParms) && a.Flags&wire.CreateSessionFlagConnBackChan != 0 {
+		ch.flags = wire.CreateSessionFlagConnBackChan
+		c.srv.bindBack(c.call.Conn, ch)
+	}
+	return ch
+}
+
+func channelAttrs(a wire.ChannelAttrs) state.ChannelAttrs {
+	return state.ChannelAttrs{
+		MaxRequest: a.MaxRequestSize, MaxResponse: a.MaxResponseSize, MaxCached: a.MaxResponseSizeCached,
+		MaxOperations: a.MaxOperations, MaxRequests: a.MaxRequests,
+	}
+}
+
+func wireAttrs(a state.ChannelAttrs) wire.ChannelAttrs {
+	return wire.ChannelAttrs{
+		MaxRequestSize: a.MaxRequest, MaxResponseSize: a.MaxResponse, MaxResponseSizeCached: a.MaxCached,
+		MaxOperations: a.MaxOperations, MaxRequests: a.MaxRequests,
+	}
+}
+
+// directions says what BIND_CONN_TO_SESSION answers (RFC 8881, 18.34.3).
+var directions = map[wire.ChannelDirFromClient]wire.ChannelDirFromServer{
+	wire.CDFCFore:       wire.CDFSFore,
+	wire.CDFCBack:       wire.CDFSBack,
+	wire.CDFCForeOrBoth: wire.CDFSBoth,
+	wire.CDFCBackOrBoth: wire.CDFSBoth,
+}
+
+func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
+	dir, ok := directions[a.Dir]
+	if !ok {
+		return wire.ErrInval
+	}
+	ss, err := c.srv.session(c.call.Conn, a.SessionID)
+	if err != nil {
+		return statusOf(err)
+	}
+	if dir != wire.CDFSFore {
+		c.srv.bindBack(c.call.Conn, channelOf(ss))
+	}
+	wire.BindConnToSessionRes{SessionID: a.SessionID, Dir: dir}.Encode(c.out)
+	return wire.OK
+}
+
+func (c *compound) destroySession(a wire.DestroySessionArgs) wire.Status {
+	var own int32
+	if c.session != nil && c.session.ID == state.SessionID(a.SessionID) {
+		if c.index != c.count-1 {
+			return wire.ErrNotOnlyOp // RFC 8881, 18.37.3
+		}
+		own = 1
+	}
+	return statusOf(c.srv.state.DestroySession(state.SessionID(a.SessionID), own))
+}
+
+func (c *compound) destroyClientID(a wire.DestroyClientIDArgs) wire.Status {
+	return statusOf(c.srv.state.DestroyClientID(state.ClientID(a.ClientID)))
+}
+
+func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
+	if a.OneFS {
+		if c.cur.export == nil {
+			return wire.ErrNoFileHandle
+		}
+		return wire.OK
+	}
+	return statusOf(c.session.Client.ReclaimComplete())
+}
+
+func (c *compound) backchannelCtl(a wire.BackchannelCtlArgs) wire.Status {
+	if !channelOf(c.session).callBack(a.CbProgram, a.SecParms) {
+		return wire.ErrInval
+	}
+	return wire.OK
+}
+
+// setSSV is refused: no client id is protected by an SSV (RFC 8881, 18.47.3).
+func (c *compound) setSSV(wire.SetSSVArgs) wire.Status { return wire.ErrInval }
+
+func (c *compound) testStateid(a wire.TestStateidArgs) wire.Status {
+	if 4+4*len(a.Stateids) > c.room() {
+		return c.tooBig
+	}
+	c.out.Uint32(uint32(len(a.Stateids)))
+	for _, id := range a.Stateids {
+		c.out.Uint32(uint32(statusOf(c.session.Client.TestStateid(c.stateid(id)))))
+	}
+	return wire.OK
+}
+
+func (c *compound) freeStateid(a wire.FreeStateidArgs) wire.Status {
+	return statusOf(c.session.Client.FreeStateid(c.stateid(a.Stateid)))
+}
+
+func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
+	ss, err := c.srv.session(c.call.Conn, a.SessionID)
+	switch {
+	case err != nil:
+		return statusOf(err)
+	case c.count > int(ss.Fore.MaxOperations):
+		return wire.ErrTooManyOps
+	case c.size > int(ss.Fore.MaxRequest):
+		return wire.ErrReqTooBig
+	}
+	slot, replay, err := ss.Begin(state.Request{
+		Slot: a.SlotID, Sequence: a.SequenceID, HighestSlot: a.HighestSlotID,
+		Principal: c.principal(), Digest: c.srv.digest(c.in.Rest()),
+	}, c.out.Bytes()[:c.start])
+	switch {
+	case err == state.RetryUncached:
+		// RFC 8881, 2.10.6.1.3: SEQUENCE succeeds, what follows it does not.
+		c.uncached = true
+	case err != nil:
+		return statusOf(err)
+	case replay != nil:
+		c.out.Reset(replay)
+		c.replayed = true
+		return wire.OK
+	}
+	c.session, c.slot, c.keep = ss, slot, a.CacheThis
+	c.bound(a.CacheThis)
+	wire.SequenceRes{
+		SessionID: a.SessionID, SequenceID: a.SequenceID, SlotID: a.SlotID,
+		HighestSlotID: ss.HighestSlot(), TargetHighestSlotID: ss.HighestSlot(),
+		StatusFlags: channelOf(ss).status() | ss.Client.Status(),
+	}.Encode(c.out)
+	return wire.OK
+}
+
+// replyHeader is the RPC header of a successful reply without a verifier (RFC
+// 5531, 9), in bytes.
+const replyHeader = 24
+
+// bound sets how long the reply may get: the channel's sizes count the RPC
+// header (RFC 8881, 18.36.3).
+func (c *compound) bound(cached bool) {
+	fore := c.session.Fore
+	head := c.start - replyHeader
+	c.limit, c.tooBig = head+int(fore.MaxResponse), wire.ErrRepTooBig
+	if cached && fore.MaxCached < fore.MaxResponse {
+		c.limit, c.tooBig = head+int(fore.MaxCached), wire.ErrRepTooBigToCache
+	}
+}
