@@ -94,7 +94,7 @@ var rows = [...]row{
 }
 
 // known is one more than the highest operation of the protocol.
-const known = int(wire.OpRemoveXattr) + 1
+const known = int(wire.OpRemovexattr) + 1
 
 // byMinor holds a row for every operation number, by minor version: one of
 // rows, or one that says how it is refused.
