@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -79,19 +77,4 @@ func posix(t *testing.T, c *client) {
 			c.run("/bin/rm", "-r", dir)
 		})
 	}
-}
-
-// hostDir makes a directory to export on a disk of the host.
-func hostDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	// Exported paths are compared with what the kernel says of them.
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }

@@ -33,6 +33,7 @@ func checks() map[string]func(*check) {
 		"random":    randomIO,
 		"rename":    rename,
 		"special":   special,
+		"survive":   survive,
 		"symlink":   symlink,
 		"times":     times,
 		"tree":      tree,

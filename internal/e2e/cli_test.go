@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs the server's program and returns what it printed and its exit status.
+func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	prog, err := built.server()
+	if err != nil {
+		t.Fatal("the server does not build: ", err)
+	}
+	cmd := exec.CommandContext(t.Context(), prog, args...)
+	var out, diag bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &diag
+	var exit *exec.ExitError
+	if err := cmd.Run(); errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), diag.String(), status
+}
+
+// What the user got wrong is said in one line.
+func TestUsageErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := freeAddr(t)
+	for name, test := range map[string]struct {
+		args []string
+		says string // what the line must mention
+	}{
+		"command":       {[]string{"sevre"}, "sevre"},
+		"flag":          {[]string{"serve", "--exprot", dir}, "--exprot"},
+		"argument":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "extra"}, "extra"},
+		"no export":     {[]string{"serve", "--listen", addr}, "export"},
+		"no directory":  {[]string{"serve", "--listen", addr, "--export", dir + "/none=/a"}, dir + "/none"},
+		"a file":        {[]string{"serve", "--listen", addr, "--export", file + "=/a"}, file},
+		"empty export":  {[]string{"serve", "--listen", addr, "--export", ""}, "export"},
+		"relative name": {[]string{"serve", "--listen", addr, "--export", dir + "=a/b"}, "a/b"},
+		"a name twice":  {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a"}, "/a"},
+		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, "nowhere"},
+		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, "70000"},
+		"log level":     {[]string{"serve", "--listen", addr, "--log-level", "loud", "--export", dir + "=/a"}, "loud"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, status := command(t, test.args...)
+			if status != 2 || stdout != "" {
+				t.Errorf("exit status %d, standard output %q; want 2 and none", status, stdout)
+			}
+			line, rest, _ := strings.Cut(stderr, "\n")
+			if rest != "" || !strings.Contains(line, test.says) {
+				t.Errorf("standard error is %q, want one line that mentions %q", stderr, test.says)
+			}
+		})
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, stderr, status := command(t, "serve", "--listen", l.Addr().String(), "--export", "mem:=/mem")
+	if line, rest, _ := strings.Cut(stderr, "\n"); status == 0 || rest != "" || !strings.Contains(line, l.Addr().String()) {
+		t.Errorf("exit status %d, standard error %q; want a line that names the address", status, stderr)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	stdout, stderr, status := command(t, "version")
+	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "tidegate ") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("exit status %d, standard output %q, standard error %q; want one line", status, stdout, stderr)
+	}
+}
