@@ -11,12 +11,16 @@
 // as POSIX gives them, and
 //
 //	ESTALE      the object is gone; the Key will never resolve again
-//	EBADHANDLE  no such Key can exist (see BadKey)
+//	EBADHANDLE  no such Key can exist
+//	EBADF       the File was not opened for that
 //	ENOTSUP     this file system does not do that at all
 //
 // Permission is judged by the file system itself, against Req.Cred, on every
 // call that takes a Req and touches a name or an attribute, and when a File is
 // opened; I/O on an open File is not judged again.
+//
+// A removed directory that a Node still refers to has no names, takes none, and
+// is not listed: ENOENT.
 //
 // Names are single components: neither empty, nor "." or "..", and without "/"
 // or NUL; the caller has checked that. They may be any other bytes.
@@ -175,7 +179,7 @@ const (
 	SetSize
 	SetAtime    // to SetAttr.Atime
 	SetMtime    // to SetAttr.Mtime
-	SetAtimeNow // to the server's time, which needs less permission
+	SetAtimeNow // to the server's time; with SetMtimeNow write permission is enough
 	SetMtimeNow
 	SetBtime
 )
@@ -221,8 +225,9 @@ type CreateMode uint8
 
 // The modes of Create.
 const (
-	// CreateUnchecked opens what exists; Size 0 in Attr truncates it, the
-	// other attributes apply to a new file only.
+	// CreateUnchecked opens what exists; Size 0 in Attr truncates it, which
+	// needs write permission; the other attributes, and another Size, apply to
+	// a new file only.
 	CreateUnchecked CreateMode = iota
 	// CreateGuarded answers EEXIST.
 	CreateGuarded
@@ -235,7 +240,7 @@ const (
 type CreateSpec struct {
 	Mode     CreateMode
 	Verifier [8]byte // with CreateExclusive
-	Attr     SetAttr // of a new file; a missing mode is 0
+	Attr     SetAttr // of a new file; a missing mode is 0; EPERM if its maker could not set it
 	Open     OpenFlags
 }
 
@@ -277,8 +282,11 @@ type Node interface {
 	Getattr(*Req) (Attr, error)
 	// Setattr changes all of set or, with an error, as little as it can; it
 	// returns what was changed and the attributes afterwards. SetSize works on
-	// regular files and needs write permission unless f, an open File of this
-	// object, is given (nil otherwise).
+	// regular files (EISDIR, EINVAL) up to MaxFileSize (EFBIG), and needs write
+	// permission unless f, a File of this object open for writing, is given (nil
+	// otherwise). What one part brings about gives way to another that is asked
+	// for: a mode stands though a change of owner drops setuid, and a time though
+	// a change of size sets it.
 	Setattr(r *Req, f File, set SetAttr) (SetMask, Attr, error)
 	// Access returns the part of want that the caller has.
 	Access(r *Req, want Access) (Access, error)
@@ -292,20 +300,25 @@ type Node interface {
 	// Parent returns the directory above; the root's parent is ENOENT.
 	Parent(*Req) (Node, error)
 	// Create makes and opens a regular file in one step, so that its mode does
-	// not stand in the way of the one who makes it.
+	// not stand in the way of the one who makes it; nor does it when its owner
+	// comes again with the Verifier of CreateExclusive. What is there already is
+	// opened as Open does. A umask of the process does not count.
 	Create(r *Req, name string, spec CreateSpec) (Created, error)
-	// Make makes any other object.
+	// Make makes any other object; EINVAL for a regular file.
 	Make(r *Req, name string, spec MakeSpec) (Node, SetMask, DirChange, error)
 	Link(r *Req, object Node, name string) (DirChange, error)
 	// Unlink removes a name; an empty directory's as well.
 	Unlink(r *Req, name string) (DirChange, error)
 	// Rename moves name to newName in newDir, replacing what is there where
-	// POSIX does, and returns the change of this directory and of newDir.
+	// POSIX does, and returns the change of this directory and of newDir. Where
+	// both names are the same object's, it does nothing. A directory in use is
+	// ENOTEMPTY, never EEXIST.
 	Rename(r *Req, name string, newDir Node, newName string) (from, to DirChange, err error)
 	// Readdir calls emit for each entry after cookie (0: from the start),
 	// without "." and "..", until emit returns false or the directory ends; eof
-	// says that it ended. An entry that stays in the directory throughout is
-	// seen exactly once, whatever happens to others.
+	// says that it ended and emit took all, so it is false with an emit that
+	// returned false. An entry that stays in the directory throughout is seen
+	// exactly once, whatever happens to others. No lock is held during emit.
 	Readdir(r *Req, cookie uint64, want EntryWant, emit func(*DirEntry) bool) (eof bool, err error)
 }
 
@@ -338,7 +351,8 @@ type File interface {
 	ReadAt(r *Req, p []byte, off uint64) (n int, eof bool, err error)
 	// WriteAt writes p at off and returns how much was written and how durable
 	// it is: at least as much as asked. n < len(p) without an error is a short
-	// write that the caller may go on with.
+	// write that the caller may go on with. Nothing is written at or beyond
+	// MaxFileSize: EFBIG.
 	WriteAt(r *Req, p []byte, off uint64, want Sync) (n int, got Sync, err error)
 	// Commit makes what was written durable; n = 0 means to the end. After an
 	// error the FS's WriteVerifier has changed.

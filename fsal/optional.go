@@ -22,15 +22,17 @@ type Allocator interface {
 // Copier is a File that takes data from another File of the same FS without
 // passing them through the server.
 type Copier interface {
-	// CopyFrom copies up to n bytes and returns how many; the copy is Unstable.
-	// EOPNOTSUPP or EXDEV where this pair of files can't.
+	// CopyFrom copies up to n bytes and returns how many, 0 at the end of src;
+	// the copy is Unstable. EOPNOTSUPP or EXDEV where this pair of files can't,
+	// EINVAL where ranges of one file overlap.
 	CopyFrom(r *Req, src File, srcOff, dstOff, n uint64) (uint64, error)
 }
 
 // Cloner is a File that can share storage with another File of the same FS, so
 // that a range appears at once and whole.
 type Cloner interface {
-	// CloneFrom shares n bytes (0: to the end of src).
+	// CloneFrom shares n bytes (0: to the end of src), all of which must be
+	// there: EINVAL, as where ranges of one file overlap.
 	CloneFrom(r *Req, src File, srcOff, dstOff, n uint64) error
 }
 
@@ -45,7 +47,9 @@ const (
 )
 
 // Xattrs is a Node with extended attributes of the user namespace; names come
-// without the prefix "user.". Missing ones are ENODATA.
+// without the prefix "user.". Missing ones are ENODATA, a name that is too long
+// is ENAMETOOLONG, and a value E2BIG. Reading and writing them need the
+// permission to read and write the object.
 type Xattrs interface {
 	// Xattr returns a value.
 	Xattr(r *Req, name string) ([]byte, error)
@@ -71,6 +75,8 @@ const (
 // file system see. The File is the owner: locks of two Files conflict, a File's
 // own do not, and Close drops them all. n = 0 means to the end of all offsets.
 type Locker interface {
-	// Lock sets or drops a lock without waiting: EAGAIN on a conflict.
+	// Lock sets or drops a lock without waiting: EAGAIN on a conflict, EINVAL
+	// where off+n is beyond all offsets, EBADF where the File is not open for
+	// reading (ReadLock) or writing (WriteLock).
 	Lock(r *Req, t LockType, off, n uint64) error
 }
