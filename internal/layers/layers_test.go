@@ -128,3 +128,20 @@ func TestBreaches(t *testing.T) {
 		}
 	}
 }
+
+// Every module that is required directly has its line in docs/dependencies.md.
+func TestDependencies(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range strings.Fields(string(out)) {
+		if !strings.Contains(string(doc), "| `"+module+"` |") {
+			t.Errorf("%s is required and has no line in docs/dependencies.md", module)
+		}
+	}
+}
