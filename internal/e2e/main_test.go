@@ -17,7 +17,7 @@ import (
 
 var (
 	peer = flag.Bool("ganesha", false, "test nfs-ganesha instead, to see what the tests themselves are worth")
-	race = flag.Bool("server-race", false, "build the server with the race detector")
+	prog = flag.String("server", "", "the tidegate to test, instead of a new build")
 )
 
 const (
@@ -42,23 +42,23 @@ func TestMain(m *testing.M) {
 	built = programs{
 		dir: dir,
 		server: sync.OnceValues(func() (string, error) {
-			if *race {
-				return build(dir, "cmd/tidegate", "CGO_ENABLED=1", "-race")
+			if *prog != "" {
+				return *prog, nil
 			}
-			return build(dir, "cmd/tidegate", "CGO_ENABLED=0")
+			return build(dir, "cmd/tidegate")
 		}),
-		client: sync.OnceValues(func() (string, error) { return build(dir, "internal/e2e/guest", "CGO_ENABLED=0") }),
+		client: sync.OnceValues(func() (string, error) { return build(dir, "internal/e2e/guest") }),
 	}
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
-func build(dir, pkg, env string, flags ...string) (string, error) {
+// build builds a static program.
+func build(dir, pkg string) (string, error) {
 	path := filepath.Join(dir, filepath.Base(pkg))
-	args := append([]string{"build", "-o", path}, flags...)
-	cmd := exec.Command("go", append(args, "github.com/tidegate/tidegate/"+pkg)...)
-	cmd.Env = append(os.Environ(), env)
+	cmd := exec.Command("go", "build", "-o", path, "github.com/tidegate/tidegate/"+pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		os.Stderr.Write(out)
