@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -131,9 +132,9 @@ func agreesWithModel(t *rapid.T) {
 	var s Set[int]
 	m := make(model, len(cells))
 	t.Repeat(map[string]func(*rapid.T){
-		"test": func(t *rapid.T) {
+		"conflict": func(t *rapid.T) {
 			l := drawLock(t)
-			x, blocked := s.Test(l)
+			x, blocked := s.Conflict(l)
 			checkBlocker(t, m, l, x, blocked)
 		},
 		"add": func(t *rapid.T) {
@@ -142,6 +143,13 @@ func agreesWithModel(t *rapid.T) {
 			checkBlocker(t, m, l, x, blocked)
 			if !blocked {
 				m.set(l.Owner, l.Range, modeOf(l))
+			}
+		},
+		"overlapping": func(t *rapid.T) {
+			r := drawRange(t)
+			want := slices.DeleteFunc(m.locks(), func(l Lock[int]) bool { return l.End < r.Start || l.Start > r.End })
+			if diff := gocmp.Diff(ordered(want), ordered(slices.Collect(s.Overlapping(r))), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("locks over %+v (-want +got):\n%s", r, diff)
 			}
 		},
 		"remove": func(t *rapid.T) {
@@ -156,7 +164,7 @@ func agreesWithModel(t *rapid.T) {
 		},
 		"": func(t *rapid.T) {
 			want := ordered(m.locks())
-			if diff := gocmp.Diff(want, ordered(slices.Collect(s.All()))); diff != "" {
+			if diff := gocmp.Diff(want, ordered(slices.Collect(s.All())), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("locks (-want +got):\n%s", diff)
 			}
 			if s.Len() != len(want) {
@@ -164,8 +172,8 @@ func agreesWithModel(t *rapid.T) {
 			}
 			for o := range owners {
 				has := slices.ContainsFunc(want, func(l Lock[int]) bool { return l.Owner == o })
-				if s.OwnerHolds(o) != has {
-					t.Fatalf("OwnerHolds(%d) is %v", o, !has)
+				if s.Holds(o) != has {
+					t.Fatalf("Holds(%d) is %v", o, !has)
 				}
 			}
 			checkOrder(t, &s)

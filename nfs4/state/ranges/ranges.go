@@ -21,12 +21,12 @@ func Make(off, length uint64) (Range, bool) {
 	return Range{off, off + length - 1}, true
 }
 
-// Length is the inverse of Make: 2^64-1 if the Range goes to the end.
-func (r Range) Length() uint64 {
+// OffsetLength is the inverse of Make: the length is 2^64-1 if r goes to the end.
+func (r Range) OffsetLength() (off, length uint64) {
 	if r.End == math.MaxUint64 {
-		return math.MaxUint64
+		return r.Start, math.MaxUint64
 	}
-	return r.End - r.Start + 1
+	return r.Start, r.End - r.Start + 1
 }
 
 func (r Range) overlaps(x Range) bool { return r.Start <= x.End && x.Start <= r.End }

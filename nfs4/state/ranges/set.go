@@ -2,6 +2,7 @@ package ranges
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"sort"
 )
@@ -14,8 +15,8 @@ type Lock[Owner comparable] struct {
 	Write bool
 }
 
-// conflicts reports whether l and x cannot both be held.
-func (l *Lock[Owner]) conflicts(x *Lock[Owner]) bool {
+// Conflicts reports whether l and x cannot both be held.
+func (l Lock[Owner]) Conflicts(x Lock[Owner]) bool {
 	return l.Owner != x.Owner && (l.Write || x.Write) && l.overlaps(x.Range)
 }
 
@@ -45,25 +46,31 @@ func (s *Set[Owner]) Len() int { return len(s.locks) }
 // All iterates over the locks in the order of Start. The Set must not change
 // meanwhile.
 func (s *Set[Owner]) All() iter.Seq[Lock[Owner]] {
+	return s.Overlapping(Range{0, math.MaxUint64})
+}
+
+// Overlapping iterates as All does, over the locks that overlap r.
+func (s *Set[Owner]) Overlapping(r Range) iter.Seq[Lock[Owner]] {
 	return func(yield func(Lock[Owner]) bool) {
-		for i := range s.locks {
-			if !yield(s.locks[i].Lock) {
+		first, end := s.window(r)
+		for i := first; i < end; i++ {
+			if l := &s.locks[i].Lock; l.overlaps(r) && !yield(*l) {
 				return
 			}
 		}
 	}
 }
 
-// OwnerHolds reports whether owner has any lock.
-func (s *Set[Owner]) OwnerHolds(owner Owner) bool {
+// Holds reports whether owner has any lock.
+func (s *Set[Owner]) Holds(owner Owner) bool {
 	return slices.ContainsFunc(s.locks, func(l held[Owner]) bool { return l.Owner == owner })
 }
 
-// Test returns the first lock that stands in the way of want, if there is one.
-func (s *Set[Owner]) Test(want Lock[Owner]) (blocker Lock[Owner], blocked bool) {
+// Conflict returns the first lock that stands in the way of want, if there is one.
+func (s *Set[Owner]) Conflict(want Lock[Owner]) (blocker Lock[Owner], blocked bool) {
 	first, end := s.window(want.Range)
 	for i := first; i < end; i++ {
-		if l := &s.locks[i].Lock; l.conflicts(&want) {
+		if l := &s.locks[i].Lock; l.Conflicts(want) {
 			return *l, true
 		}
 	}
@@ -74,7 +81,7 @@ func (s *Set[Owner]) Test(want Lock[Owner]) (blocker Lock[Owner], blocked bool) 
 // locks are split, merged, upgraded and downgraded. If another's lock stands in
 // the way, Add returns it and nothing has changed.
 func (s *Set[Owner]) Add(want Lock[Owner]) (blocker Lock[Owner], blocked bool) {
-	if blocker, blocked = s.Test(want); blocked {
+	if blocker, blocked = s.Conflict(want); blocked {
 		return blocker, true
 	}
 	want.Range = s.merged(want)

@@ -36,8 +36,8 @@ func TestMake(t *testing.T) {
 		if r != tt.want || ok != tt.ok {
 			t.Errorf("Make(%#x, %#x) = %#x, %v; want %#x, %v", tt.off, tt.length, r, ok, tt.want, tt.ok)
 		}
-		if ok && r.Length() != tt.length {
-			t.Errorf("%#x has length %#x, want %#x", r, r.Length(), tt.length)
+		if off, length := r.OffsetLength(); ok && (off != tt.off || length != tt.length) {
+			t.Errorf("%#x is offset %#x and length %#x, want %#x and %#x", r, off, length, tt.off, tt.length)
 		}
 	}
 }
@@ -110,15 +110,15 @@ func TestConflictChangesNothing(t *testing.T) {
 		{lock("a", top, top, false), 3},
 	} {
 		s := set(t, held...)
-		x, blocked := s.Test(tt.want)
+		x, blocked := s.Conflict(tt.want)
 		if blocked != (tt.blocker >= 0) || blocked && x != held[tt.blocker] {
-			t.Errorf("Test(%v) = %v, %v", tt.want, x, blocked)
+			t.Errorf("Conflict(%v) = %v, %v", tt.want, x, blocked)
 		}
 		if !blocked {
 			continue
 		}
 		if y, blocked := s.Add(tt.want); !blocked || y != x {
-			t.Errorf("Add(%v) = %v, %v; Test said %v", tt.want, y, blocked, x)
+			t.Errorf("Add(%v) = %v, %v; Conflict said %v", tt.want, y, blocked, x)
 		}
 		check(t, s, held...)
 	}
@@ -164,7 +164,7 @@ func TestAllocations(t *testing.T) {
 	s.Add(l)
 	if n := testing.AllocsPerRun(100, func() {
 		s.Remove(l.Owner, l.Range)
-		s.Test(l)
+		s.Conflict(l)
 		s.Add(l)
 	}); n != 0 {
 		t.Errorf("a lock and its release allocate %v times", n)
@@ -182,13 +182,13 @@ func benchSet(n uint64) (*Set[*int], []*int) {
 	return s, who
 }
 
-func BenchmarkTest(b *testing.B) {
+func BenchmarkConflict(b *testing.B) {
 	for _, n := range []uint64{1, 100, 10_000} {
 		b.Run(count(n), func(b *testing.B) {
 			s, who := benchSet(n)
 			for i := uint64(0); b.Loop(); i += 7919 {
 				at := 4*(i%n) + 2
-				if _, blocked := s.Test(Lock[*int]{Range{at, at}, who[0], true}); blocked {
+				if _, blocked := s.Conflict(Lock[*int]{Range{at, at}, who[0], true}); blocked {
 					b.Fatal("blocked")
 				}
 			}
