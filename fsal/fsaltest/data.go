@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"syscall"
-	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
 )
@@ -226,11 +225,9 @@ func space(e *env) {
 		e.Skip("no file system with little room can be had here")
 	}
 	const room, files = 1 << 20, 64
-	small := newEnv(e.T, func(t *testing.T) Target {
-		target := e.Target
-		target.FS, target.Refs = e.Small(t, room, files), nil
-		return target
-	})
+	target := e.Target
+	target.FS, target.Refs = e.Small(e.T, room, files), nil
+	small := newEnv(e.T, fixed(target))
 	defer small.done()
 	spaceBytes(small)
 	spaceFiles(small)

@@ -45,6 +45,11 @@ func newEnv(t *testing.T, open func(*testing.T) Target) *env {
 	return e
 }
 
+// fixed opens what is open already.
+func fixed(target Target) func(*testing.T) Target {
+	return func(*testing.T) Target { return target }
+}
+
 func request(c fsal.Cred) *fsal.Req {
 	return &fsal.Req{Context: context.Background(), Cred: c}
 }

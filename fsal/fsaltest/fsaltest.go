@@ -58,12 +58,21 @@ var groups = []struct {
 	{"Attributes", attributes},
 	{"Times", times},
 	{"Change", change},
+	{"Permissions", permissions},
+	{"Ownership", ownership},
 	{"Data", data},
 	{"Size", size},
 	{"Space", space},
+	{"Seek", seek},
+	{"Allocate", allocate},
+	{"Copy", copying},
 	{"Readdir", readdir},
 	{"Keys", keys},
 	{"Restart", restart},
+	{"Xattrs", xattrs},
+	{"Locks", locks},
+	{"Model", model},
+	{"Stress", stress},
 }
 
 // Run tests what open returns; it is called for every group of tests.
