@@ -35,6 +35,7 @@ type compound struct {
 
 	cur, saved place
 	nodes      []fsal.Node // put at the end
+	subject    subject     // whose attributes are told
 
 	start   int // of the results in out
 	running int // where the running operation's result begins in out; 0: none runs
@@ -120,6 +121,9 @@ func (c *compound) run(total int) (status wire.Status) {
 		}
 		if status != wire.OK && !r.errorBody {
 			c.out.Truncate(at + 4)
+		}
+		if r.op == wire.OpSetattr && c.out.Len() == at+4 {
+			wire.SetattrRes{}.Encode(c.out) // there on every status
 		}
 		c.out.PutUint32(at, uint32(status))
 		c.out.PutUint32(total, uint32(c.index+1))

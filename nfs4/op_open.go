@@ -153,7 +153,7 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 		return statusOf(err)
 	}
 	o.node, o.made, o.dir = c.own(made.Node), made.File, made.Dir
-	o.set = setBits(made.Set)
+	o.set = setBits(made.Set, o.args.How.CreateAttrs.Mask)
 	if spec.Mode == fsal.CreateExclusive && !c.cur.export.limits.ExclusiveKeepsTimes {
 		// RFC 8881, 18.16.4: these hold the verifier; the client sets them anew.
 		o.set.Set(wire.AttrTimeAccess)
@@ -213,7 +213,7 @@ func (c *compound) truncate(o *opening) error {
 		return state.ShareDenied
 	}
 	set, _, err := o.node.Setattr(&c.req, nil, fsal.SetAttr{Mask: fsal.SetSize})
-	o.set = setBits(set)
+	o.set = setBits(set, o.args.How.CreateAttrs.Mask)
 	return err
 }
 

@@ -42,6 +42,7 @@ type Server struct {
 	compounds sync.Pool
 	seed      maphash.Seed
 	linkMu    sync.Mutex // makes links
+	owners    owners
 }
 
 // New returns a Server for the exports. Errors say which exports clash.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
 // Export is one file system offered at one place of the pseudo file system.
@@ -27,6 +28,8 @@ type export struct {
 	root   fsal.Key
 	limits fsal.Limits
 	above  *pseudoDir // the junction; nil for the root of everything
+	offers [3]offer   // by minor version
+	xattrs bool       // there are operations for them, and the tree has them
 }
 
 // tree is the pseudo file system with what is exported below it (RFC 8881, 7.3).
@@ -41,16 +44,13 @@ func newTree(exports []Export) (*tree, error) {
 	pseudo := newPseudoFS()
 	byPath := slices.SortedFunc(slices.Values(exports), func(a, b Export) int { return cmp.Compare(a.Path, b.Path) })
 	for _, x := range byPath {
-		e := &export{Export: x, limits: x.FS.Limits()}
-		if other := t.exports[x.ID]; other != nil || x.ID == 0 {
-			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
-		}
-		root, err := x.FS.Root(&fsal.Req{Context: context.Background()})
+		e, err := newExport(x)
 		if err != nil {
 			return nil, fmt.Errorf("export %s: its root cannot be read: %w", x.Path, err)
 		}
-		e.root = root.Key()
-		root.Put()
+		if other := t.exports[x.ID]; other != nil || x.ID == 0 {
+			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
+		}
 		t.exports[x.ID] = e
 		if x.Path == "/" && len(exports) == 1 {
 			t.root = e
@@ -60,9 +60,31 @@ func newTree(exports []Export) (*tree, error) {
 			return nil, err
 		}
 	}
-	t.root = &export{Export: Export{Path: "/", FS: pseudo}, root: pseudo.root.key, limits: pseudo.Limits()}
-	t.exports[0] = t.root
+	root, err := newExport(Export{Path: "/", FS: pseudo})
+	if err != nil {
+		return nil, err
+	}
+	t.root, t.exports[0] = root, root
 	return t, nil
+}
+
+// newExport puts x in force, outside of any tree.
+func newExport(x Export) (*export, error) {
+	r := &fsal.Req{Context: context.Background()}
+	root, err := x.FS.Root(r)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Put()
+	attr, err := root.Getattr(r)
+	if err != nil {
+		return nil, err
+	}
+	e := &export{Export: x, root: root.Key(), limits: x.FS.Limits()}
+	e.offers = offersOf(&e.limits, &attr)
+	_, e.xattrs = root.(fsal.Xattrs)
+	e.xattrs = e.xattrs && rowOf(wire.OpGetxattr, 2).run != nil
+	return e, nil
 }
 
 // pseudoFS is the read-only tree of directories that lead to the exports. It

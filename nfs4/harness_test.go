@@ -1,0 +1,177 @@
+package nfs4
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr"
+	"github.com/tidegate/tidegate/xdr/rpc"
+)
+
+// The exports of a test's server: two in memory, the second one level deeper.
+const (
+	firstID, secondID     = 11, 22
+	firstPath, secondPath = "/one", "/deep/two"
+)
+
+const lease = 90 * time.Second
+
+func newServer(t testing.TB, exports ...Export) *Server {
+	t.Helper()
+	store := state.New(state.Config{
+		Epoch: 7, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
+	})
+	s, err := New(Config{State: store, Exports: exports, Major: "major", Scope: "scope", Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// memory is an empty file system, made anew for each test.
+func memory() fsal.FS { return mem.New(mem.Config{}) }
+
+func twoExports() []Export {
+	return []Export{{ID: firstID, Path: firstPath, FS: memory()}, {ID: secondID, Path: secondPath, FS: memory()}}
+}
+
+// session is a client with one session, one slot and one connection.
+type session struct {
+	t     testing.TB
+	conn  *rpc.Conn
+	cred  rpc.Cred
+	minor uint32
+	id    wire.SessionID
+	seq   uint32
+	owner wire.ClientID
+
+	maxCached uint32
+	cache     bool // ask for the reply to be kept
+}
+
+// connect serves s on loopback and returns a session of a new client, root.
+func connect(t testing.TB, s *Server, minor uint32) *session {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rpc.NewServer(rpc.Config{Programs: []rpc.Program{s.Program()}, OnClose: s.Closed})
+	served := make(chan error, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { served <- server.Serve(ctx, ln) }()
+	conn, err := rpc.Dial(context.Background(), ln.Addr().String(), rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		conn.Close()
+		stop()
+		<-served
+	})
+	c := &session{t: t, conn: conn, minor: minor, cred: rpc.Cred{Flavor: rpc.AuthSys}}
+	c.open(4096)
+	return c
+}
+
+// open makes the session, with room for cached bytes in the replies that are kept.
+func (c *session) open(cached uint32) {
+	c.t.Helper()
+	x := c.bare(wire.ExchangeIDArgs{ClientOwner: wire.ClientOwner{OwnerID: []byte(c.t.Name())}}).Body.(wire.ExchangeIDRes)
+	c.owner = x.ClientID
+	attrs := wire.ChannelAttrs{MaxRequestSize: 1 << 20, MaxResponseSize: 1 << 20, MaxResponseSizeCached: cached, MaxOperations: 64, MaxRequests: 4}
+	r := c.bare(wire.CreateSessionArgs{
+		ClientID: x.ClientID, Sequence: x.SequenceID, ForeChanAttrs: attrs, BackChanAttrs: attrs,
+		SecParms: []wire.CallbackSecParms{{SecFlavor: rpc.AuthNone}},
+	}).Body.(wire.CreateSessionRes)
+	c.id = r.SessionID
+	c.ok(wire.ReclaimCompleteArgs{})
+}
+
+// bare sends one operation without a session; it must succeed.
+func (c *session) bare(a wire.Args) wire.Result {
+	c.t.Helper()
+	status, results := c.send([]wire.Args{a})
+	if status != wire.OK {
+		c.t.Fatalf("%v: %v", a.Op(), status)
+	}
+	return results[0]
+}
+
+func (c *session) send(ops []wire.Args) (status wire.Status, results []wire.Result) {
+	c.t.Helper()
+	err := c.conn.Call(context.Background(), Program, Version, procCompound, c.cred, func(e *xdr.Encoder) {
+		wire.CompoundArgs{MinorVersion: c.minor, NumOps: uint32(len(ops))}.Encode(e)
+		for _, a := range ops {
+			wire.EncodeArgs(e, a)
+		}
+	}, func(wired *xdr.Decoder) error {
+		d := xdr.NewDecoder(append([]byte(nil), wired.Rest()...)) // results outlive the call
+		head := wire.DecodeCompoundRes(&d)
+		status = head.Status
+		for range head.NumOps {
+			results = append(results, wire.DecodeResult(&d))
+		}
+		if d.Err() == nil && d.Remaining() != 0 {
+			return errors.New("bytes after the last result")
+		}
+		return d.Err()
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return status, results
+}
+
+// run sends operations after a SEQUENCE and returns their results without it.
+func (c *session) run(ops ...wire.Args) (wire.Status, []wire.Result) {
+	c.t.Helper()
+	c.seq++
+	status, results := c.send(append([]wire.Args{wire.SequenceArgs{SessionID: c.id, SequenceID: c.seq, CacheThis: c.cache}}, ops...))
+	return status, results[1:]
+}
+
+// ok is run for operations that must all succeed; it returns the last result.
+func (c *session) ok(ops ...wire.Args) wire.Body {
+	c.t.Helper()
+	status, results := c.run(ops...)
+	if status != wire.OK {
+		c.t.Fatalf("%v: %v", ops[len(results)-1].Op(), status)
+	}
+	return results[len(ops)-1].Body
+}
+
+// fails is run for operations of which the last must fail with want.
+func (c *session) fails(want wire.Status, ops ...wire.Args) wire.Body {
+	c.t.Helper()
+	status, results := c.run(ops...)
+	if status != want || len(results) != len(ops) {
+		c.t.Errorf("%v: %v, want %v", ops[len(results)-1].Op(), status, want)
+	}
+	return results[len(results)-1].Body
+}
+
+// at returns operations that lead to a path and then ops.
+func at(path string, ops ...wire.Args) []wire.Args {
+	all := []wire.Args{wire.PutRootFHArgs{}}
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' }) {
+		all = append(all, wire.LookupArgs{ObjName: []byte(name)})
+	}
+	return append(all, ops...)
+}
+
+// fh returns the file handle of a path.
+func (c *session) fh(path string) wire.FH {
+	c.t.Helper()
+	return c.ok(at(path, wire.GetFHArgs{})...).(wire.GetFHRes).Object
+}

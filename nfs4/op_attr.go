@@ -1,0 +1,216 @@
+package nfs4
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr"
+)
+
+// accessRow says what a bit of ACCESS means for directories and for others; 0
+// where it means nothing.
+type accessRow struct {
+	bit        uint32
+	dir, other fsal.Access
+	xattr      bool // RFC 8276, 8.5
+}
+
+var accessRows = [...]accessRow{
+	{bit: wire.AccessRead, dir: fsal.MayRead, other: fsal.MayRead},
+	{bit: wire.AccessLookup, dir: fsal.MayExecute},
+	{bit: wire.AccessModify, dir: fsal.MayWrite | fsal.MayExecute, other: fsal.MayWrite},
+	{bit: wire.AccessExtend, dir: fsal.MayWrite | fsal.MayExecute, other: fsal.MayWrite},
+	{bit: wire.AccessDelete, dir: fsal.MayWrite | fsal.MayExecute},
+	{bit: wire.AccessExecute, other: fsal.MayExecute},
+	{bit: wire.AccessXARead, dir: fsal.MayRead, other: fsal.MayRead, xattr: true},
+	{bit: wire.AccessXAWrite, dir: fsal.MayWrite, other: fsal.MayWrite, xattr: true},
+	{bit: wire.AccessXAList, dir: fsal.MayRead, other: fsal.MayRead, xattr: true},
+}
+
+func (c *compound) access(a wire.AccessArgs) wire.Status {
+	n, status := c.node()
+	if status != wire.OK {
+		return status
+	}
+	have, err := n.Access(&c.req, fsal.MayRead|fsal.MayWrite|fsal.MayExecute)
+	if err != nil {
+		return statusOf(err)
+	}
+	xattrs := c.minor >= 2 && c.cur.export.xattrs
+	var res wire.AccessRes
+	known := uint32(0)
+	for i := range accessRows {
+		r := &accessRows[i]
+		need := r.other
+		if n.Type() == fsal.Directory {
+			need = r.dir
+		}
+		if !r.xattr || c.minor >= 2 {
+			known |= r.bit
+		}
+		if a.Access&r.bit == 0 || need == 0 || r.xattr && !xattrs {
+			continue
+		}
+		res.Supported |= r.bit
+		if have&need == need {
+			res.Access |= r.bit
+		}
+	}
+	if a.Access&^known != 0 {
+		return wire.ErrInval
+	}
+	res.Encode(c.out)
+	return wire.OK
+}
+
+func (c *compound) getattr(a wire.GetattrArgs) wire.Status {
+	if !a.AttrRequest.And(setOnly).IsZero() {
+		return wire.ErrInval
+	}
+	n, status := c.node()
+	if status != wire.OK {
+		return status
+	}
+	if err := c.describe(c.cur.export, n, a.AttrRequest); err != nil {
+		return statusOf(err)
+	}
+	c.subject.encode(c.out, a.AttrRequest)
+	return wire.OK
+}
+
+// setattr writes which attributes were set, whatever the status.
+func (c *compound) setattr() wire.Status {
+	args := wire.DecodeSetattrArgs(c.in)
+	if c.in.Err() != nil {
+		return wire.ErrBadXDR
+	}
+	done, status := c.change(&args)
+	setBits(done, args.ObjAttributes.Mask).Encode(c.out)
+	return status
+}
+
+func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
+	set, status := c.changes(a.ObjAttributes)
+	if status != wire.OK {
+		return 0, status
+	}
+	n, status := c.node()
+	if status != wire.OK {
+		return 0, status
+	}
+	if set.maskBits != 0 {
+		attr, err := n.Getattr(&c.req)
+		if err != nil {
+			return 0, statusOf(err)
+		}
+		set.Mode |= attr.Mode &^ set.maskBits
+	}
+	var f fsal.File
+	if set.Mask&fsal.SetSize != 0 {
+		if status := resizable(n.Type()); status != wire.OK {
+			return 0, status
+		}
+		h, status := c.use(a.Stateid, state.ShareWrite)
+		if status != wire.OK {
+			return 0, status
+		}
+		if h != nil {
+			defer h.Put()
+			f = h.File
+		}
+	}
+	done, _, err := n.Setattr(&c.req, f, set.SetAttr)
+	if status = statusOf(err); status == wire.ErrNotSupp {
+		status = wire.ErrAttrNotSupp
+	}
+	return done, status
+}
+
+// resizable is regular without SYMLINK, which SETATTR does not answer (RFC 8881,
+// 15.2).
+func resizable(t fsal.Type) wire.Status {
+	if t == fsal.Symlink {
+		return wire.ErrWrongType
+	}
+	return regular(t)
+}
+
+func (c *compound) verify(a wire.VerifyArgs) wire.Status {
+	same, status := c.compare(a.ObjAttributes)
+	if status == wire.OK && !same {
+		return wire.ErrNotSame
+	}
+	return status
+}
+
+func (c *compound) nverify(a wire.NverifyArgs) wire.Status {
+	same, status := c.compare(a.ObjAttributes)
+	if status == wire.OK && same {
+		return wire.ErrSame
+	}
+	return status
+}
+
+// compare reports whether the current file has the attributes of f.
+func (c *compound) compare(f wire.FAttr) (same bool, status wire.Status) {
+	switch {
+	case !f.Mask.AndNot(c.offer().supported).IsZero():
+		return false, wire.ErrAttrNotSupp
+	case !f.Mask.AndNot(readable).IsZero(), f.Mask.Has(wire.AttrRdattrError):
+		return false, wire.ErrInval
+	}
+	n, status := c.node()
+	if status != wire.OK {
+		return false, status
+	}
+	if err := c.describe(c.cur.export, n, f.Mask); err != nil {
+		return false, statusOf(err)
+	}
+	return c.subject.equals(f, c.out)
+}
+
+// equals compares value by value. It uses the room behind what was encoded.
+func (s *subject) equals(f wire.FAttr, scratch *xdr.Encoder) (same bool, status wire.Status) {
+	d := xdr.NewDecoder(f.Values)
+	at := scratch.Len()
+	defer scratch.Truncate(at)
+	same = true
+	for a := range f.Mask.All() {
+		theirs := attrTable[a].get.value(&d)
+		if a == wire.AttrMode && len(theirs) == 4 {
+			number := xdr.NewDecoder(theirs)
+			if status := validMode(number.Uint32()); status != wire.OK {
+				return false, status
+			}
+		}
+		scratch.Truncate(at)
+		attrTable[a].get.encode(scratch, s)
+		same = same && bytes.Equal(theirs, scratch.Bytes()[at:])
+	}
+	if d.Err() != nil || d.Remaining() != 0 {
+		return false, wire.ErrBadXDR
+	}
+	return same, wire.OK
+}
+
+// value takes one value from d, in the form that encode gives it.
+func (g *getter) value(d *xdr.Decoder) []byte {
+	rest := d.Rest()
+	switch g.size {
+	case opaqueSize:
+		d.Opaque(math.MaxInt32)
+	case bitmapSize:
+		e := xdr.NewEncoder(nil)
+		wire.DecodeBitmap(d).Encode(&e) // without trailing zeros
+		return e.Bytes()
+	default:
+		d.Fixed(g.size)
+	}
+	if d.Err() != nil {
+		return nil
+	}
+	return rest[:len(rest)-d.Remaining()]
+}
