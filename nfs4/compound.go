@@ -122,9 +122,7 @@ func (c *compound) run(total int) (status wire.Status) {
 		if status != wire.OK && !r.errorBody {
 			c.out.Truncate(at + 4)
 		}
-		if r.op == wire.OpSetattr && c.out.Len() == at+4 {
-			wire.SetattrRes{}.Encode(c.out) // there on every status
-		}
+		c.noneSet()
 		c.out.PutUint32(at, uint32(status))
 		c.out.PutUint32(total, uint32(c.index+1))
 		c.running = 0
@@ -188,12 +186,22 @@ func (c *compound) finish() {
 func (c *compound) repair() {
 	c.out.Truncate(c.running + 4)
 	c.out.Uint32(uint32(wire.ErrServerFault))
+	c.noneSet()
 	c.out.PutUint32(c.start, uint32(wire.ErrServerFault))
 	tag := xdr.NewDecoder(c.out.Bytes()[c.start+4:])
 	tag.Opaque(maxTag)
 	c.out.PutUint32(c.start+4+tag.Offset(), uint32(c.index+1))
 	c.call.Repaired = true
 	c.keep = false
+}
+
+// noneSet ends the running operation's result if that is a SETATTR which came to
+// nothing: what it set stands in the result on every status (RFC 8881, 18.30.3).
+func (c *compound) noneSet() {
+	d := xdr.NewDecoder(c.out.Bytes()[c.running:])
+	if op := wire.Op(d.Uint32()); op == wire.OpSetattr && d.Remaining() == 4 {
+		wire.SetattrRes{}.Encode(c.out)
+	}
 }
 
 // room is how many bytes more the reply may take.

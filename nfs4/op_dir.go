@@ -38,8 +38,8 @@ func (c *compound) name(raw []byte) (string, wire.Status) {
 	return component(raw)
 }
 
-// find looks up a name in the current directory.
-func (c *compound) find(raw []byte) (fsal.Node, wire.Status) {
+// child looks up a name in the current directory.
+func (c *compound) child(raw []byte) (fsal.Node, wire.Status) {
 	dir, status := c.node()
 	if status != wire.OK {
 		return nil, status
@@ -56,7 +56,7 @@ func (c *compound) find(raw []byte) (fsal.Node, wire.Status) {
 }
 
 func (c *compound) lookup(a wire.LookupArgs) wire.Status {
-	n, status := c.find(a.ObjName)
+	n, status := c.child(a.ObjName)
 	if status != wire.OK {
 		return status
 	}

@@ -89,7 +89,7 @@ func (c *compound) openName(o *opening) wire.Status {
 	if dir.Type() != fsal.Directory {
 		return notDirectory(dir.Type())
 	}
-	name, status := component(o.args.Claim.File)
+	name, status := c.name(o.args.Claim.File)
 	if status != wire.OK {
 		return status
 	}
