@@ -1,0 +1,151 @@
+//go:build linux
+
+package vfs
+
+import (
+	"errors"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What follows are system calls that take a name as the kernel does, a pointer
+// to bytes that end in NUL, so that a name out of a directory block or a
+// constant needs no copy. A nil name means the descriptor itself.
+
+const maxHandle = 128 // MAX_HANDLE_SZ
+
+// rawHandle is struct file_handle with room for the longest there is.
+type rawHandle struct {
+	bytes uint32
+	kind  int32
+	data  [maxHandle]byte
+}
+
+// cname is name as the kernel takes it.
+func cname(name string) (*byte, error) {
+	p, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return nil, unix.EINVAL
+	}
+	return p, nil
+}
+
+// sysStatx never follows a symlink, mounts nothing and crosses into whatever is
+// mounted at name.
+func sysStatx(dir int, name *byte, mask int, st *unix.Statx_t) error {
+	var nul byte
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	if name == nil {
+		name, flags = &nul, flags|unix.AT_EMPTY_PATH
+	}
+	_, _, e := unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
+		uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
+	return mapped(e)
+}
+
+// beneath is how a client's names are looked up: one step down, never through a
+// symlink, never into another mount.
+const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS |
+	unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
+
+// openBeneath opens name in dir as an O_PATH descriptor. A name at which another
+// file system is mounted is EACCES.
+func openBeneath(dir int, name *byte) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: beneath}
+	for {
+		fd, _, e := unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(name)),
+			uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+		switch e {
+		case 0:
+			return int(fd), nil
+		case unix.EINTR, unix.EAGAIN: // a rename elsewhere raced the kernel's proof
+			continue
+		case unix.EXDEV:
+			return -1, unix.EACCES
+		}
+		return -1, mapped(e)
+	}
+}
+
+func sysOpenat(dir int, name *byte, flags int, mode uint32) (int, error) {
+	for {
+		fd, _, e := unix.Syscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(name)),
+			uintptr(flags|unix.O_CLOEXEC), uintptr(mode), 0, 0)
+		if e == unix.EINTR {
+			continue
+		}
+		if e != 0 {
+			return -1, mapped(e)
+		}
+		return int(fd), nil
+	}
+}
+
+// sysHandle fills h with the handle of name in dir; room bounds its length.
+func sysHandle(dir int, name *byte, room int, h *rawHandle) error {
+	var nul byte
+	var mount int32
+	flags := 0
+	if name == nil {
+		name, flags = &nul, unix.AT_EMPTY_PATH
+	}
+	h.bytes = uint32(room)
+	_, _, e := unix.Syscall6(unix.SYS_NAME_TO_HANDLE_AT, uintptr(dir), uintptr(unsafe.Pointer(name)),
+		uintptr(unsafe.Pointer(h)), uintptr(unsafe.Pointer(&mount)), uintptr(flags), 0)
+	return mapped(e)
+}
+
+func sysOpenHandle(mount int, h *rawHandle) (int, error) {
+	fd, _, e := unix.Syscall(unix.SYS_OPEN_BY_HANDLE_AT, uintptr(mount),
+		uintptr(unsafe.Pointer(h)), unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW)
+	if e != 0 {
+		return -1, mapped(e)
+	}
+	return int(fd), nil
+}
+
+// fdName is the name of a descriptor in /proc/self/fd.
+type fdName [12]byte
+
+func nameOf(fd int) (n fdName) {
+	i := len(n) - 1
+	for i--; ; i-- {
+		n[i] = byte('0' + fd%10)
+		if fd /= 10; fd == 0 {
+			break
+		}
+	}
+	copy(n[:], n[i:])
+	return n
+}
+
+func (n *fdName) String() string { return unix.ByteSliceToString(n[:]) }
+
+// retry repeats f while a signal interrupts it.
+func retry(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// mapped turns errors that say something of this process into what the contract
+// of fsal has for them.
+func mapped(err error) error {
+	var e syscall.Errno
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e {
+	case 0:
+		return nil
+	case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EDEADLK:
+		return unix.EAGAIN
+	case unix.ETXTBSY, unix.EBUSY: // a running program, a mount point
+		return unix.EACCES
+	}
+	return e
+}
