@@ -20,7 +20,7 @@ var scripts = map[string]string{
 	"git": `
 		git init -q . && git config user.email a@example.org && git config user.name a
 		for i in 1 2 3; do
-			mkdir -p d$i; for j in $(seq 50); do seq $j >d$i/$j; done
+			mkdir d$i; for j in $(seq 50); do echo $i $j >d$i/$j; done
 			git add . && git commit -qm "commit $i"
 		done
 		git gc -q && git fsck --strict && git checkout -q HEAD~1 && test ! -e d3

@@ -56,7 +56,7 @@ func Available() error {
 	}
 	l, err := makeLink()
 	if err != nil {
-		return fmt.Errorf("no network link can be made (CAP_NET_ADMIN and /dev/net/tun are needed)")
+		return errors.New("no network link can be made (CAP_NET_ADMIN and /dev/net/tun are needed)")
 	}
 	return l.remove()
 }
