@@ -12,12 +12,16 @@ import (
 
 // An object is what the model knows of a Node.
 type object struct {
+	id     int
 	node   fsal.Node
 	typ    fsal.Type
 	names  int
 	parent *object            // of a directory that has a name
 	kids   map[string]*object // of a directory
 }
+
+// GoString is how a failed run tells of o.
+func (o *object) GoString() string { return fmt.Sprint("object ", o.id) }
 
 // A world is a namespace twice: in the file system and in the model.
 type world struct {
@@ -67,7 +71,7 @@ func (w *world) must(err error, what string) {
 }
 
 func (w *world) add(n fsal.Node, t fsal.Type) *object {
-	o := &object{node: n, typ: t}
+	o := &object{id: len(w.all), node: n, typ: t}
 	if t == fsal.Directory {
 		o.kids = map[string]*object{}
 	}
@@ -182,7 +186,8 @@ func (w *world) rename() {
 	why := reasons{}
 	why.when(o == nil || nd.names == 0, syscall.ENOENT)
 	if o != nil {
-		why.when(d != nd && o.above(nd), syscall.EINVAL)
+		// A file system may remember what a removed directory was below.
+		why.when(d != nd && (o.above(nd) || o.kids != nil && nd.names == 0), syscall.EINVAL)
 	}
 	if place != nil && place != o {
 		why.when(d != nd && place.above(d), syscall.ENOTEMPTY)

@@ -52,6 +52,7 @@ type FS struct {
 	clock    func() time.Time
 	instance uint64 // random: tells this FS's Keys from all others
 	verifier uint64
+	epoch    uint64 // Change begins here, apart for each inode, so that a name's next object is seen to differ
 	root     *inode
 	bytes    space
 	files    space
@@ -75,7 +76,7 @@ func New(c Config) *FS {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	fs := &FS{clock: c.Clock, instance: random(), verifier: random()}
+	fs := &FS{clock: c.Clock, instance: random(), verifier: random(), epoch: uint64(c.Clock().UnixNano())}
 	fs.bytes.open(c.Bytes)
 	fs.files.open(c.Files)
 	fs.inodes.open()

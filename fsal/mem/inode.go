@@ -33,11 +33,11 @@ var _ fsal.Node = (*inode)(nil)
 // newInode returns an inode that has one link, which is not yet in a directory
 // nor in the table. The caller has taken its room from fs.files.
 func (fs *FS) newInode(t fsal.Type, owner *fsal.Cred) *inode {
-	now := fs.now()
+	now, ino := fs.now(), fs.inodes.last.Add(1)
 	n := &inode{fs: fs}
 	n.attr = fsal.Attr{
 		Type: t, Nlink: 1, UID: owner.UID, GID: owner.GID,
-		Ino: fs.inodes.last.Add(1), Change: uint64(now.Sec)*1e9 + uint64(now.Nsec),
+		Ino: ino, Change: fs.epoch + ino<<20,
 		Atime: now, Mtime: now, Ctime: now, Btime: now,
 	}
 	if t == fsal.Directory {

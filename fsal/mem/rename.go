@@ -148,7 +148,7 @@ func (m *move) find(name, newName string) (err error) {
 	if m.place, err = m.to.searchLocked(m.cred, newName); err != nil {
 		return err
 	}
-	if m.old == nil {
+	if m.old == nil || m.to.attr.Nlink == 0 {
 		return syscall.ENOENT
 	}
 	n := m.old.inode
