@@ -12,15 +12,20 @@ import (
 
 // channel is what a session has of connections: state.Session.Channel.
 type channel struct {
-	flags uint32 // CREATE_SESSION's answer, for its replay
+	session *state.Session
+	minor   uint32
+	flags   uint32 // CREATE_SESSION's answer, for its replay
+	slots   chan *cbSlot
 
 	mu      sync.Mutex
 	program uint32      // Guarded by mu. The client's callback program.
 	cred    rpc.Cred    // Guarded by mu. What callbacks are sent with.
-	back    []*rpc.Conn // Guarded by mu. Connections that carry callbacks.
+	back    []*rpc.Conn // Guarded by mu. Connections that carry callbacks; replaced, not changed.
 
-	wanted atomic.Bool  // the client asked for a back channel
-	backs  atomic.Int32 // len(back)
+	wanted  atomic.Bool  // the client asked for a back channel
+	backs   atomic.Int32 // len(back)
+	proving atomic.Bool  // a callback that proves it is under way
+	proven  atomic.Bool  // a callback was answered since there is a connection
 }
 
 func channelOf(ss *state.Session) *channel { return ss.Channel.(*channel) }
@@ -33,9 +38,9 @@ func (ch *channel) status() uint32 {
 	return 0
 }
 
-// callBack sets how callbacks are sent: the first of secs that the server can
+// authorize sets how callbacks are sent: the first of secs that the server can
 // do. It reports whether there is one (RFC 8881, 18.36.3).
-func (ch *channel) callBack(program uint32, secs []wire.CallbackSecParms) bool {
+func (ch *channel) authorize(program uint32, secs []wire.CallbackSecParms) bool {
 	i := slices.IndexFunc(secs, func(s wire.CallbackSecParms) bool {
 		return s.SecFlavor == rpc.AuthNone || s.SecFlavor == rpc.AuthSys
 	})
@@ -54,7 +59,7 @@ func (ch *channel) bindBack(conn *rpc.Conn) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if !slices.Contains(ch.back, conn) {
-		ch.back = append(ch.back, conn)
+		ch.back = append(slices.Clip(ch.back), conn)
 	}
 	ch.wanted.Store(true)
 	ch.backs.Store(int32(len(ch.back)))
@@ -63,8 +68,11 @@ func (ch *channel) bindBack(conn *rpc.Conn) {
 func (ch *channel) unbind(conn *rpc.Conn) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.back = slices.DeleteFunc(ch.back, func(x *rpc.Conn) bool { return x == conn })
+	ch.back = slices.DeleteFunc(slices.Clone(ch.back), func(x *rpc.Conn) bool { return x == conn })
 	ch.backs.Store(int32(len(ch.back)))
+	if len(ch.back) == 0 {
+		ch.proven.Store(false)
+	}
 }
 
 // link is what a connection remembers: rpc.Conn.Value.

@@ -26,6 +26,7 @@ type compound struct {
 
 	session  *state.Session
 	slot     *state.Slot
+	origin   state.Origin
 	keep     bool // the reply answers retries
 	replayed bool // the reply is that of an earlier request
 	uncached bool // a retry whose reply was not kept

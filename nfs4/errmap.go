@@ -52,6 +52,7 @@ var stateStatus = [...]wire.Status{
 	state.StaleStateid:    wire.ErrStaleStateid,
 	state.Expired:         wire.ErrExpired,
 	state.AdminRevoked:    wire.ErrAdminRevoked,
+	state.DelegRevoked:    wire.ErrDelegRevoked,
 	state.ShareDenied:     wire.ErrShareDenied,
 	state.Locked:          wire.ErrLocked,
 	state.LocksHeld:       wire.ErrLocksHeld,
@@ -59,6 +60,7 @@ var stateStatus = [...]wire.Status{
 	state.Inval:           wire.ErrInval,
 	state.CompleteAlready: wire.ErrCompleteAlready,
 	state.Resource:        wire.ErrResource,
+	state.Denied:          wire.ErrDenied,
 }
 
 // errnoStatus has what file systems answer; anything else is an I/O error.

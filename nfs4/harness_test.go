@@ -28,13 +28,14 @@ const lease = 90 * time.Second
 
 func newServer(t testing.TB, exports ...Export) *Server {
 	t.Helper()
-	store := state.New(state.Config{
+	store := state.Config{
 		Epoch: 7, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
-	})
+	}
 	s, err := New(Config{State: store, Exports: exports, Major: "major", Scope: "scope", Log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return s
 }
 

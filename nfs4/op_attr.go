@@ -77,6 +77,9 @@ func (c *compound) getattr(a wire.GetattrArgs) wire.Status {
 	if err := c.describe(c.cur.export, n, a.AttrRequest); err != nil {
 		return statusOf(err)
 	}
+	if status := c.delegated(n, a.AttrRequest, &c.subject.attr); status != wire.OK {
+		return status
+	}
 	c.subject.encode(c.out, a.AttrRequest)
 	return wire.OK
 }
@@ -99,6 +102,9 @@ func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
 	}
 	n, status := c.node()
 	if status != wire.OK {
+		return 0, status
+	}
+	if status := c.recall(n); status != wire.OK {
 		return 0, status
 	}
 	if set.maskBits != 0 {

@@ -150,6 +150,9 @@ func (c *compound) remove(a wire.RemoveArgs) wire.Status {
 	if status != wire.OK {
 		return status
 	}
+	if status := c.recallName(dir, name); status != wire.OK {
+		return status
+	}
 	change, err := dir.Unlink(&c.req, name)
 	if err != nil {
 		return statusOf(err)
@@ -177,6 +180,12 @@ func (c *compound) rename(a wire.RenameArgs) wire.Status {
 	}
 	if c.saved.export != c.cur.export {
 		return wire.ErrXDev
+	}
+	if status := c.recallName(from, oldName); status != wire.OK {
+		return status
+	}
+	if status := c.recallName(to, newName); status != wire.OK {
+		return status
 	}
 	source, target, err := from.Rename(&c.req, oldName, to, newName)
 	if err != nil {
@@ -214,6 +223,9 @@ func (c *compound) link(a wire.LinkArgs) wire.Status {
 		return wire.ErrIsDir
 	case c.saved.export != c.cur.export:
 		return wire.ErrXDev
+	}
+	if status := c.recall(object); status != wire.OK {
+		return status
 	}
 	change, err := dir.Link(&c.req, object, name)
 	if err != nil {

@@ -10,9 +10,11 @@ import (
 
 // stateid puts the current stateid in the place of the one that stands for it
 // (RFC 8881, 16.2.3.1.2).
-func (c *compound) stateid(id wire.Stateid) state.Stateid {
+func (c *compound) stateid(id wire.Stateid) state.Stateid { return c.cur.stateid(id) }
+
+func (p *place) stateid(id wire.Stateid) state.Stateid {
 	if state.Stateid(id) == state.Current {
-		return c.cur.id
+		return p.id
 	}
 	return state.Stateid(id)
 }
@@ -20,14 +22,21 @@ func (c *compound) stateid(id wire.Stateid) state.Stateid {
 // use returns the open file for I/O under a stateid, to be put afterwards; nil
 // with OK for a special stateid, against which no share reservation stands. The
 // bypass counts as the anonymous stateid for writes (RFC 8881, 8.2.3).
-func (c *compound) use(wid wire.Stateid, want state.Share) (*state.Handle, wire.Status) {
-	id := c.stateid(wid)
-	key := c.fileKey()
+func (c *compound) use(id wire.Stateid, want state.Share) (*state.Handle, wire.Status) {
+	return c.useAt(&c.cur, id, want)
+}
+
+func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.Handle, wire.Status) {
+	id := p.stateid(wid)
+	key := p.fileKey()
 	switch {
 	case id == state.ReadBypass && want == state.ShareRead:
 		return nil, wire.OK
 	case id == state.Anonymous || id == state.ReadBypass:
-		return nil, statusOf(c.srv.state.Denied(key, want))
+		if err := c.srv.state.Denied(key, want); err != nil {
+			return nil, statusOf(err)
+		}
+		return nil, statusOf(c.srv.state.Recall(key, c.session.Client, want&state.ShareWrite != 0))
 	}
 	h, err := c.session.Client.Use(id, &key, want)
 	return h, statusOf(err)
@@ -49,14 +58,18 @@ func (f *file) put() {
 
 // openFor finds or opens the current file for I/O under a stateid.
 func (c *compound) openFor(id wire.Stateid, want state.Share) (file, wire.Status) {
-	h, status := c.use(id, want)
+	return c.openAt(&c.cur, id, want)
+}
+
+func (c *compound) openAt(p *place, id wire.Stateid, want state.Share) (file, wire.Status) {
+	h, status := c.useAt(p, id, want)
 	switch {
 	case status != wire.OK:
 		return file{}, status
 	case h != nil:
 		return file{h.File, h}, wire.OK
 	}
-	n, status := c.node()
+	n, status := c.nodeAt(p)
 	if status != wire.OK {
 		return file{}, status
 	}

@@ -65,8 +65,8 @@ var claims = map[wire.ClaimType]func(*compound, *opening) wire.Status{
 	wire.ClaimDelegatePrev: refuse(wire.ErrNotSupp),
 	wire.ClaimDelegPrevFH:  refuse(wire.ErrNotSupp),
 	wire.ClaimPrevious:     refuse(wire.ErrNoGrace),
-	wire.ClaimDelegateCur:  refuse(wire.ErrBadStateid),
-	wire.ClaimDelegCurFH:   refuse(wire.ErrBadStateid),
+	wire.ClaimDelegateCur:  (*compound).openDelegated,
+	wire.ClaimDelegCurFH:   (*compound).openDelegatedCurrent,
 }
 
 func refuse(status wire.Status) func(*compound, *opening) wire.Status {
@@ -173,23 +173,26 @@ func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) {
 
 // grant asks the state for the open and writes the result.
 func (c *compound) grant(o *opening) wire.Status {
-	id, err := c.session.Client.Open(state.OpenRequest{
+	opened, err := c.session.Client.Open(state.OpenRequest{
 		Owner:  o.args.Owner.Owner,
 		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
 		Granted: func() error { return c.truncate(o) },
+		Wish:    c.wish(o),
+		Origin:  c.origin,
+		Change:  func() (uint64, bool) { attr, err := o.node.Getattr(&c.req); return attr.Change, err == nil },
 	})
 	if err != nil {
 		return statusOf(err)
 	}
-	c.cur = place{export: c.cur.export, key: o.node.Key(), node: o.node, id: id}
+	c.cur = place{export: c.cur.export, key: o.node.Key(), node: o.node, id: opened.Stateid}
 	wire.OpenRes{
-		Stateid:    wire.Stateid(id),
+		Stateid:    wire.Stateid(opened.Stateid),
 		CInfo:      changeInfo(o.dir),
-		RFlags:     wire.OpenResultLocktypePosix,
+		RFlags:     wire.OpenResultLocktypePosix | wire.OpenResultMayNotifyLock,
 		AttrSet:    o.set,
-		Delegation: noDelegation(o.args.ShareAccess),
+		Delegation: delegation(opened.Delegation, o.args.ShareAccess),
 	}.Encode(c.out)
 	return wire.OK
 }

@@ -66,7 +66,7 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 		Principal: c.principal(),
 		Fore:      channelAttrs(a.ForeChanAttrs),
 		Back:      channelAttrs(a.BackChanAttrs),
-		Channel:   func(*state.Session) any { return c.newChannel(&a) },
+		Channel:   func(ss *state.Session) any { return c.newChannel(ss, &a) },
 	})
 	if err != nil {
 		return statusOf(err)
@@ -81,9 +81,13 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 	return wire.OK
 }
 
-func (c *compound) newChannel(a *wire.CreateSessionArgs) *channel {
-	ch := new(channel)
-	if ch.callBack(a.CbProgram, a.SecParms) && a.Flags&wire.CreateSessionFlagConnBackChan != 0 {
+func (c *compound) newChannel(ss *state.Session, a *wire.CreateSessionArgs) *channel {
+	slots := min(a.BackChanAttrs.MaxRequests, maxCbSlots)
+	ch := &channel{session: ss, minor: c.minor, slots: make(chan *cbSlot, slots)}
+	for id := range slots {
+		ch.slots <- &cbSlot{id: id}
+	}
+	if ch.authorize(a.CbProgram, a.SecParms) && a.Flags&wire.CreateSessionFlagConnBackChan != 0 {
 		ch.flags = wire.CreateSessionFlagConnBackChan
 		c.srv.bindBack(c.call.Conn, ch)
 	}
@@ -154,7 +158,7 @@ func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
 }
 
 func (c *compound) backchannelCtl(a wire.BackchannelCtlArgs) wire.Status {
-	if !channelOf(c.session).callBack(a.CbProgram, a.SecParms) {
+	if !channelOf(c.session).authorize(a.CbProgram, a.SecParms) {
 		return wire.ErrInval
 	}
 	return wire.OK
@@ -204,11 +208,14 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 		return wire.OK
 	}
 	c.session, c.slot, c.keep = ss, slot, a.CacheThis
+	c.origin = state.Origin{Session: ss.ID, Slot: a.SlotID, Sequence: a.SequenceID}
 	c.bound(a.CacheThis)
+	ch := channelOf(ss)
+	c.srv.prove(ch)
 	wire.SequenceRes{
 		SessionID: a.SessionID, SequenceID: a.SequenceID, SlotID: a.SlotID,
 		HighestSlotID: ss.HighestSlot(), TargetHighestSlotID: ss.HighestSlot(),
-		StatusFlags: channelOf(ss).status() | ss.Client.Status(),
+		StatusFlags: ch.status() | ss.Client.Status(),
 	}.Encode(c.out)
 	return wire.OK
 }

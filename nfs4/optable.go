@@ -45,6 +45,7 @@ const (
 	roomSession    = 80
 	roomClientID   = 2300 // server owner, scope and implementation id
 	roomOpen       = roomStateid + roomChangeInfo + roomBitmap + 64
+	roomDenied     = 32 + wire.OpaqueLimit // a lock's holder
 	roomVerifier   = 8
 )
 
@@ -88,9 +89,26 @@ var rows = [...]row{
 	{op: wire.OpOpen, needs: needsCurrent, room: roomOpen, run: typed(wire.DecodeOpenArgs, (*compound).open)},
 	{op: wire.OpOpenDowngrade, needs: needsCurrent, room: roomStateid, run: typed(wire.DecodeOpenDowngradeArgs, (*compound).openDowngrade)},
 	{op: wire.OpClose, needs: needsCurrent, room: roomStateid, run: typed(wire.DecodeCloseArgs, (*compound).close)},
+	{op: wire.OpLock, needs: needsCurrent, room: roomDenied, errorBody: true, run: typed(wire.DecodeLockArgs, (*compound).lock)},
+	{op: wire.OpLockt, needs: needsCurrent, room: roomDenied, errorBody: true, run: typed(wire.DecodeLocktArgs, (*compound).lockTest)},
+	{op: wire.OpLocku, needs: needsCurrent, room: roomStateid, run: typed(wire.DecodeLockuArgs, (*compound).unlock)},
+	{op: wire.OpDelegReturn, needs: needsCurrent, run: typed(wire.DecodeDelegReturnArgs, (*compound).delegReturn)},
+	{op: wire.OpGetDirDelegation, needs: needsCurrent, room: 8, run: typed(wire.DecodeGetDirDelegationArgs, (*compound).getDirDelegation)},
+
 	{op: wire.OpRead, needs: needsCurrent, room: 8, run: typed(wire.DecodeReadArgs, (*compound).read)},
 	{op: wire.OpWrite, needs: needsCurrent, room: 8 + roomVerifier, run: typed(wire.DecodeWriteArgs, (*compound).write)},
 	{op: wire.OpCommit, needs: needsCurrent, room: roomVerifier, run: typed(wire.DecodeCommitArgs, (*compound).commit)},
+
+	{op: wire.OpAllocate, minor: 2, needs: needsCurrent, run: typed(wire.DecodeAllocateArgs, (*compound).allocate)},
+	{op: wire.OpDeallocate, minor: 2, needs: needsCurrent, run: typed(wire.DecodeDeallocateArgs, (*compound).deallocate)},
+	{op: wire.OpSeek, minor: 2, needs: needsCurrent, room: 4 + 8, run: typed(wire.DecodeSeekArgs, (*compound).seek)},
+	{op: wire.OpIOAdvise, minor: 2, needs: needsCurrent, room: 4, run: typed(wire.DecodeIOAdviseArgs, (*compound).ioAdvise)},
+	{op: wire.OpCopy, minor: 2, needs: needsCurrent | needsSaved, room: roomCopy, run: typed(wire.DecodeCopyArgs, (*compound).copy)},
+	{op: wire.OpClone, minor: 2, needs: needsCurrent | needsSaved, run: typed(wire.DecodeCloneArgs, (*compound).clone)},
+	{op: wire.OpGetxattr, minor: 2, needs: needsCurrent, room: 4, run: typed(wire.DecodeGetxattrArgs, (*compound).getxattr)},
+	{op: wire.OpSetxattr, minor: 2, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeSetxattrArgs, (*compound).setxattr)},
+	{op: wire.OpListxattrs, minor: 2, needs: needsCurrent, room: roomXattrs, run: typed(wire.DecodeListxattrsArgs, (*compound).listxattrs)},
+	{op: wire.OpRemovexattr, minor: 2, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeRemovexattrArgs, (*compound).removexattr)},
 }
 
 // known is one more than the highest operation of the protocol.

@@ -80,8 +80,10 @@ func (c *compound) enter(e *export, n fsal.Node) wire.Status {
 }
 
 // fileKey names the current file to the state.
-func (c *compound) fileKey() state.FileKey {
-	return state.FileKey{FS: c.cur.export.ID, Key: c.cur.key}
+func (c *compound) fileKey() state.FileKey { return c.cur.fileKey() }
+
+func (p *place) fileKey() state.FileKey {
+	return state.FileKey{FS: p.export.ID, Key: p.key}
 }
 
 // maxName bounds what a name may cost before the file system judges it.

@@ -7,6 +7,7 @@
 package nfs4
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 
@@ -24,7 +25,7 @@ const (
 
 // Config is what a Server is made of.
 type Config struct {
-	State   *state.Store
+	State   state.Config // but for its Callbacks
 	Exports []Export
 	// Major tells this server from others that do not share its sessions, Scope
 	// is one for all servers of the same file systems (RFC 8881, 2.10.4).
@@ -35,6 +36,10 @@ type Config struct {
 
 // Server answers NFSv4 calls.
 type Server struct {
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
+	callbacks sync.WaitGroup
+
 	cfg       Config
 	state     *state.Store
 	tree      *tree
@@ -51,9 +56,21 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, state: cfg.State, tree: tree, log: cfg.Log, seed: maphash.MakeSeed()}
+	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	cfg.State.Callbacks = s
+	s.state = state.New(cfg.State)
 	s.compounds.New = func() any { return new(compound) }
 	return s, nil
+}
+
+// State returns the Server's Store.
+func (s *Server) State() *state.Store { return s.state }
+
+// Close ends the callbacks under way.
+func (s *Server) Close() {
+	s.cancel()
+	s.callbacks.Wait()
 }
 
 // Program returns the row that puts the Server into an rpc.Server.

@@ -20,6 +20,8 @@ type Export struct {
 	ID   uint32
 	Path string // absolute and clean; "/" only for a sole export
 	FS   fsal.FS
+	// NoDelegations keeps clients from getting any for this export's files.
+	NoDelegations bool
 }
 
 // export is an Export in force, or the pseudo file system itself with ID 0.

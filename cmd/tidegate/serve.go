@@ -64,10 +64,11 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer closeExports(exports)
-	srv, store, err := newServer(s, exports, log)
+	nfs, err := newServer(s, exports, log)
 	if err != nil {
 		return err
 	}
+	defer nfs.Close()
 	listeners, err := listen(s.listen)
 	if err != nil {
 		return err
@@ -75,38 +76,37 @@ func serve(ctx context.Context, s settings) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	reaped := make(chan struct{})
-	go func() { defer close(reaped); store.Reap(ctx) }()
-	err = run(ctx, srv, listeners, log, exports)
+	go func() { defer close(reaped); nfs.State().Reap(ctx) }()
+	err = run(ctx, newRPC(nfs, log), listeners, log, exports)
 	stop()
 	<-reaped
 	return err
 }
 
-func newServer(s settings, exports []nfs4.Export, log *zap.Logger) (*rpc.Server, *state.Store, error) {
-	limits := state.DefaultLimits()
-	store := state.New(state.Config{
-		Epoch:    uint32(time.Now().Unix()),
-		Lease:    s.lease,
-		Courtesy: 24 * time.Hour,
-		Limits:   limits,
-		Now:      time.Now,
-	})
+func newServer(s settings, exports []nfs4.Export, log *zap.Logger) (*nfs4.Server, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return nil, nil, fmt.Errorf("this machine's name cannot be read: %w", err)
+		return nil, fmt.Errorf("this machine's name cannot be read: %w", err)
 	}
-	nfs, err := nfs4.New(nfs4.Config{
-		State: store, Exports: exports, Major: host, Scope: host, Impl: "tidegate " + release(), Log: log,
+	return nfs4.New(nfs4.Config{
+		State: state.Config{
+			Epoch:    uint32(time.Now().Unix()),
+			Lease:    s.lease,
+			Courtesy: 24 * time.Hour,
+			Limits:   state.DefaultLimits(),
+			Now:      time.Now,
+		},
+		Exports: exports, Major: host, Scope: host, Impl: "tidegate " + release(), Log: log,
 	})
-	if err != nil {
-		return nil, nil, err
-	}
+}
+
+func newRPC(nfs *nfs4.Server, log *zap.Logger) *rpc.Server {
 	return rpc.NewServer(rpc.Config{
 		Programs:  []rpc.Program{nfs.Program()},
 		Logger:    log,
-		MaxRecord: int(limits.MaxRequest) + 64<<10,
+		MaxRecord: int(state.DefaultLimits().MaxRequest) + 64<<10,
 		OnClose:   nfs.Closed,
-	}), store, nil
+	})
 }
 
 // listen opens every listener, or none.

@@ -29,9 +29,10 @@ type Client struct {
 	gone  bool              // Guarded by mu. Nothing is added any more.
 	opens map[openKey]*Open // Guarded by mu.
 	// revoked are the stateids that the client has yet to free.
-	revoked map[*entry]struct{} // Guarded by mu.
-	addr    string              // Guarded by mu. Where EXCHANGE_ID last came from.
-	impl    string              // Guarded by mu. What the client says it is.
+	revoked map[*entry]uint32        // Guarded by mu. With a status flag each.
+	delegs  map[*Delegation]struct{} // Guarded by mu.
+	addr    string                   // Guarded by mu. Where EXCHANGE_ID last came from.
+	impl    string                   // Guarded by mu. What the client says it is.
 }
 
 // owner holds the incarnations of one client owner (RFC 8881, 18.35.4).
@@ -145,12 +146,7 @@ func (c *Client) describe(x ExchangeID) {
 
 // live reports whether the client holds state under a lease that runs.
 func (c *Client) live() bool {
-	if c.expired() {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.opens) > 0
+	return !c.expired() && c.holds()
 }
 
 // confirmLocked makes c its owner's confirmed record; the state of the one
@@ -191,20 +187,23 @@ func (s *Store) forgetLocked(c *Client) {
 	s.doomed = append(s.doomed, c.leave()...)
 }
 
-// unlock releases Store.mu and drops the opens of clients that were forgotten:
+// dropper is state that ends with its client.
+type dropper interface{ drop() }
+
+// unlock releases Store.mu and drops the state of clients that were forgotten:
 // Open.mu comes before Store.mu.
 func (s *Store) unlock() {
 	doomed := s.doomed
 	s.doomed = nil
 	s.mu.Unlock()
-	for _, o := range doomed {
-		o.drop()
+	for _, x := range doomed {
+		x.drop()
 	}
 }
 
-// leave ends the client's sessions and bars new state; it returns the opens
-// that are left to drop.
-func (c *Client) leave() []*Open {
+// leave ends the client's sessions and bars new state; it returns what is left
+// to drop.
+func (c *Client) leave() []dropper {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = true
@@ -212,12 +211,15 @@ func (c *Client) leave() []*Open {
 		ss.end()
 	}
 	c.sessions.Store(&noSessions)
-	opens := make([]*Open, 0, len(c.opens))
+	left := make([]dropper, 0, len(c.opens)+len(c.delegs))
 	for _, o := range c.opens {
-		opens = append(opens, o)
+		left = append(left, o)
 	}
-	c.opens = nil
-	return opens
+	for d := range c.delegs {
+		left = append(left, d)
+	}
+	c.opens, c.delegs = nil, nil
+	return left
 }
 
 // DestroyClientID removes a client without state (RFC 8881, 18.50). Errors:
@@ -239,7 +241,7 @@ func (s *Store) DestroyClientID(id ClientID) error {
 func (c *Client) holds() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.opens) > 0
+	return len(c.opens)+len(c.delegs) > 0
 }
 
 // ReclaimComplete notes that the client has no more to reclaim (RFC 8881,

@@ -25,6 +25,7 @@ const (
 	StaleStateid
 	Expired
 	AdminRevoked
+	DelegRevoked
 	ShareDenied
 	Locked
 	LocksHeld
@@ -32,6 +33,7 @@ const (
 	Inval
 	CompleteAlready
 	Resource
+	Denied
 )
 
 var errorText = [...]string{
@@ -55,6 +57,7 @@ var errorText = [...]string{
 	StaleStateid:    "stateid of an earlier run",
 	Expired:         "stateid expired with its lease",
 	AdminRevoked:    "stateid revoked",
+	DelegRevoked:    "delegation revoked",
 	ShareDenied:     "share reservation conflict",
 	Locked:          "denied by a share reservation",
 	LocksHeld:       "byte-range locks held",
@@ -62,6 +65,7 @@ var errorText = [...]string{
 	Inval:           "invalid argument",
 	CompleteAlready: "reclaim complete already",
 	Resource:        "out of resources",
+	Denied:          "byte-range lock conflict",
 }
 
 func (e Error) Error() string { return errorText[e] }

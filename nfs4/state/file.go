@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
 
 // FileKey names a file among all file systems that are served.
@@ -28,10 +29,16 @@ type File struct {
 	key  FileKey
 	refs int // Guarded by fileShard.mu.
 
-	mu     sync.Mutex
-	opens  []*Open // Guarded by mu. Those with a share.
-	access [2]int  // Guarded by mu. Opens that read, that write.
-	deny   [2]int  // Guarded by mu. Opens that deny reading, writing.
+	// locking serialises changes of byte-range locks; held over fsal calls.
+	locking sync.Mutex
+
+	mu      sync.Mutex
+	opens   []*Open               // Guarded by mu. Those with a share.
+	delegs  []*Delegation         // Guarded by mu.
+	ranges  ranges.Set[lockOwner] // Guarded by mu.
+	waiting waiters               // Guarded by mu.
+	access  [2]int                // Guarded by mu. Opens that read, that write.
+	deny    [2]int                // Guarded by mu. Opens that deny reading, writing.
 }
 
 var shareBits = [2]Share{ShareRead, ShareWrite}
@@ -59,21 +66,34 @@ func (f *File) countLocked(access, deny Share, n int) {
 	}
 }
 
-// share adds access and deny to what o holds. It returns ShareDenied, and an
-// open in the way whose client's lease ran out if there is one.
-func (f *File) share(o *Open, access, deny Share) (expired *Open, err error) {
+// obstacle is what stands in the way of an open but may be moved: an open whose
+// client's lease ran out, or delegations to recall.
+type obstacle struct {
+	expired *Open
+	delegs  []*Delegation
+}
+
+func (x *obstacle) none() bool { return x.expired == nil && len(x.delegs) == 0 }
+
+// share adds access and deny to what o holds, or returns ShareDenied or Delay
+// with what may be moved out of the way.
+func (f *File) share(o *Open, access, deny Share) (x obstacle, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.conflictsLocked(access, deny) {
-		for _, x := range f.opens {
-			if x.blocks(access, deny) && x.client.expired() {
-				return x, ShareDenied
+		for _, other := range f.opens {
+			if other.blocks(access, deny) && other.client.expired() {
+				x.expired = other
+				break
 			}
 		}
-		return nil, ShareDenied
+		return x, ShareDenied
+	}
+	if x.delegs = f.inWayLocked(nil, o.client, access&ShareWrite != 0 || deny != 0); len(x.delegs) > 0 {
+		return x, Delay
 	}
 	f.setLocked(o, o.held.access|access, o.held.deny|deny)
-	return nil, nil
+	return x, nil
 }
 
 // unshare leaves o with access and deny, which it holds already.

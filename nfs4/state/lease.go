@@ -26,12 +26,13 @@ func (s *Store) Reap(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.reapOnce()
+			s.reapClients()
+			s.reapDelegations()
 		}
 	}
 }
 
-func (s *Store) reapOnce() {
+func (s *Store) reapClients() {
 	s.mu.Lock()
 	defer s.unlock()
 	var over []*Client

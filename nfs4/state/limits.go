@@ -4,9 +4,11 @@ package state
 type Limits struct {
 	Clients           int
 	SessionsPerClient int
-	SlotsPerSession   int    // fore channel
-	CallbackSlots     int    // back channel
-	StateidsPerClient int    // opens, locks and delegations together
+	SlotsPerSession   int // fore channel
+	CallbackSlots     int // back channel
+	StateidsPerClient int // opens, locks and delegations together
+	LocksPerFile      int
+	Delegations       int    // of all clients
 	MaxRequest        uint32 // bytes of a request, as in ca_maxrequestsize
 	MaxResponse       uint32 // bytes of a reply
 	MaxCached         uint32 // bytes of a reply that is kept for a retry
@@ -21,6 +23,8 @@ func DefaultLimits() Limits {
 		SlotsPerSession:   64,
 		CallbackSlots:     16,
 		StateidsPerClient: 200_000,
+		LocksPerFile:      100_000,
+		Delegations:       500_000,
 		MaxRequest:        1<<20 + 4096,
 		MaxResponse:       1<<20 + 4096,
 		MaxCached:         8192,

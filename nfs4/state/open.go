@@ -16,12 +16,14 @@ type Open struct {
 
 	access atomic.Uint32 // what I/O may do: the Share bits of held.access
 	handle atomic.Pointer[Handle]
-	held   shares // Written under mu and File.mu; either allows to read.
+	locked atomic.Bool // somebody ever locked by it
+	held   shares      // Written under mu and File.mu; either allows to read.
 
 	mu      sync.Mutex
-	opened  bool   // Guarded by mu. The stateid is in the client's table.
-	closed  bool   // Guarded by mu. Nothing is left; look it up again.
-	granted uint16 // Guarded by mu. Bit access*4+deny for each OPEN in effect.
+	opened  bool     // Guarded by mu. The stateid is in the client's table.
+	closed  bool     // Guarded by mu. Nothing is left; look it up again.
+	locks   []*Locks // Guarded by mu. The lock-owners that locked by it.
+	granted uint16   // Guarded by mu. Bit access*4+deny for each OPEN in effect.
 }
 
 type shares struct{ access, deny Share }
@@ -36,9 +38,14 @@ type OpenRequest struct {
 	Owner        []byte
 	Key          FileKey
 	Access, Deny Share
-	// Open opens the file for at least access. It is called at most once, when
-	// the reservation is granted and what is open already does not do.
+	// Open opens the file for at least access: when the reservation is granted
+	// and what is open already does not do, and for a write delegation.
 	Open func(access Share) (fsal.File, error)
+	// Wish is the delegation to grant along, if it pays.
+	Wish   Wish
+	Origin Origin
+	// Change returns the file's change attribute for a write delegation.
+	Change func() (change uint64, ok bool)
 	// Granted runs when all else is done; its error undoes the open.
 	Granted func() error
 }
@@ -49,23 +56,34 @@ func (o *Open) blocks(access, deny Share) bool {
 	return o.held.deny&access != 0 || o.held.access&deny != 0
 }
 
+// Opened is what OPEN answers.
+type Opened struct {
+	Stateid    Stateid
+	Delegation *Delegation // nil: none
+}
+
 // Open grants an open, or adds to one of the same owner: `other` stays and the
 // seqid grows (RFC 8881, 18.16.3). Errors: ShareDenied, Resource, Delay, and
-// what x.Open returns.
-func (c *Client) Open(x OpenRequest) (Stateid, error) {
-	for {
+// what x.Open and x.Granted return.
+func (c *Client) Open(x OpenRequest) (Opened, error) {
+	// recalled says that delegations were asked for once: should others be
+	// granted meanwhile, the client has to come again.
+	for recalled := false; ; {
 		o, err := c.openOf(&x)
 		if err != nil {
-			return Stateid{}, err
+			return Opened{}, err
 		}
-		id, expired, err := o.grant(&x)
-		if expired == nil {
-			if err == nil && id == (Stateid{}) {
-				continue // closed meanwhile
+		opened, obstacle, err := o.grant(&x)
+		switch {
+		case obstacle.expired != nil:
+			obstacle.expired.revoke(Expired)
+		case len(obstacle.delegs) > 0 && !recalled:
+			if recalled = true; !c.store.recall(obstacle.delegs) {
+				return Opened{}, Delay
 			}
-			return id, err
+		case err != nil || opened.Stateid != Stateid{}:
+			return opened, err
 		}
-		expired.revoke(Expired)
 	}
 }
 
@@ -91,15 +109,15 @@ func (c *Client) openOf(x *OpenRequest) (*Open, error) {
 	return o, nil
 }
 
-// grant returns the zero Stateid if o was closed meanwhile.
-func (o *Open) grant(x *OpenRequest) (id Stateid, expired *Open, err error) {
+// grant returns a zero Opened if o was closed meanwhile.
+func (o *Open) grant(x *OpenRequest) (opened Opened, way obstacle, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return Stateid{}, nil, nil
+		return opened, way, nil
 	}
 	before := o.held
-	if expired, err = o.file.share(o, x.Access, x.Deny); err == nil {
+	if way, err = o.file.share(o, x.Access, x.Deny); err == nil {
 		if err = o.reopenLocked(x); err == nil {
 			err = x.Granted()
 		}
@@ -109,13 +127,13 @@ func (o *Open) grant(x *OpenRequest) (id Stateid, expired *Open, err error) {
 	}
 	if err != nil {
 		if o.granted == 0 {
-			o.closeLocked()
+			o.closeLocked(0)
 		}
-		return Stateid{}, expired, err
+		return opened, way, err
 	}
 	o.granted |= 1 << (x.Access*4 + x.Deny)
 	o.access.Store(uint32(o.held.access))
-	return o.bump(), nil, nil
+	return Opened{o.bump(), o.delegate(x)}, way, nil
 }
 
 // reopenLocked sees to it that the file is open for all that o holds.
@@ -142,16 +160,22 @@ func (o *Open) reopenLocked(x *OpenRequest) error {
 	return nil
 }
 
-// closeLocked ends o. Called with o.mu.
-func (o *Open) closeLocked() {
+// closeLocked ends o with its locks. Called with o.mu. With why the stateids
+// stay, and answer so until the client frees them.
+func (o *Open) closeLocked(why Error) {
 	o.closed = true
+	o.unlockAll(why)
 	o.file.unshare(o, 0, 0)
 	c := o.client
 	c.mu.Lock()
 	delete(c.opens, openKey{o.owner, o.file})
 	c.mu.Unlock()
-	if o.opened && o.revoked.Load() == 0 {
+	switch {
+	case !o.opened:
+	case why == 0:
 		c.stateids.remove(o.index())
+	default:
+		c.markRevoked(&o.entry, why, statusExpiredSome)
 	}
 	if h := o.handle.Swap(nil); h != nil {
 		h.Put()
@@ -164,7 +188,7 @@ func (o *Open) drop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closed {
-		o.closeLocked()
+		o.closeLocked(0)
 	}
 }
 
@@ -176,15 +200,7 @@ func (o *Open) revoke(why Error) {
 	if o.closed || !o.client.expired() {
 		return
 	}
-	c := o.client
-	c.mu.Lock()
-	if c.revoked == nil {
-		c.revoked = make(map[*entry]struct{})
-	}
-	c.revoked[&o.entry] = struct{}{}
-	c.mu.Unlock()
-	o.entry.revoked.Store(uint32(why))
-	o.closeLocked()
+	o.closeLocked(why)
 }
 
 // openFor finds the open that id names and locks it.
@@ -194,6 +210,9 @@ func (c *Client) openFor(id Stateid, key *FileKey) (*Open, error) {
 		return nil, err
 	}
 	o := e.open
+	if o == nil || e.locks != nil {
+		return nil, BadStateid
+	}
 	o.mu.Lock()
 	if o.closed {
 		o.mu.Unlock()
@@ -213,7 +232,7 @@ func (c *Client) Close(id Stateid, key *FileKey) (Stateid, error) {
 		return Stateid{}, err
 	}
 	defer o.mu.Unlock()
-	o.closeLocked()
+	o.closeLocked(0)
 	return Invalid, nil
 }
 

@@ -138,3 +138,6 @@ func (s *Store) DestroySession(id SessionID, own int32) error {
 func (ss *Session) Ended() bool { return ss.ended.Load() }
 
 func (ss *Session) end() { ss.ended.Store(true) }
+
+// Sessions returns the client's sessions; the slice must not be changed.
+func (c *Client) Sessions() []*Session { return *c.sessions.Load() }

@@ -12,22 +12,28 @@
 //
 // The order, outermost first; none is held over a wait for another client:
 //
-//	Open.mu     serialises what changes one open; held over fsal calls
-//	Store.mu    the table of owners: EXCHANGE_ID, CREATE_SESSION, expiry
-//	Client.mu   a client's maps
-//	File.mu     share reservations of one file
-//	fileShard   the table of files
-//	Slot.mu     one slot
+//	Open.mu       serialises what changes one open; held over fsal calls
+//	File.locking  serialises byte-range locks of a file; held over fsal calls
+//	Store.mu      the table of owners: EXCHANGE_ID, CREATE_SESSION, expiry
+//	Client.mu     a client's maps
+//	File.mu       share reservations, locks and delegations of one file
+//	fileShard.mu  the table of files
+//	table.mu      a table of ids
+//	Slot.mu       one slot
 //
 // SEQUENCE, and I/O under a stateid, take no lock but Slot.mu.
 package state
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tidegate/tidegate/fsal"
 )
 
 // ClientID is a clientid4: boot epoch (32 bits), index (20) and generation (12).
@@ -49,6 +55,8 @@ type Config struct {
 	Courtesy time.Duration // how much longer it does while nobody conflicts
 	Limits   Limits
 	Now      func() time.Time
+	// Callbacks tells clients of recalls and free locks.
+	Callbacks Callbacks
 }
 
 // Store holds all clients and all files that have state.
@@ -58,9 +66,12 @@ type Store struct {
 	clients table[Client]
 	files   fileTable
 
+	delegations quota
+	contended   contention
+
 	mu     sync.Mutex
 	owners map[string]*owner // Guarded by mu.
-	doomed []*Open           // Guarded by mu. Left to drop when mu is released.
+	doomed []dropper         // Guarded by mu. Left to drop when mu is released.
 }
 
 // New returns an empty Store.
@@ -68,11 +79,15 @@ func New(cfg Config) *Store {
 	s := &Store{cfg: cfg, started: cfg.Now(), owners: make(map[string]*owner)}
 	s.clients.limit = min(maxIndex, uint32(cfg.Limits.Clients))
 	s.files.init()
+	s.contended.seed = maphash.MakeSeed()
 	return s
 }
 
 // Lease returns how long a silent client keeps its state.
 func (s *Store) Lease() time.Duration { return s.cfg.Lease }
+
+// background stands behind what no client asks for: dropping locks, say.
+var background = &fsal.Req{Context: context.Background()}
 
 // now is the time since the Store was made, in nanoseconds.
 func (s *Store) now() int64 { return int64(s.cfg.Now().Sub(s.started)) }

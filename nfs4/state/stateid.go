@@ -39,7 +39,17 @@ type entry struct {
 	other   [12]byte
 	seq     atomic.Uint32
 	revoked atomic.Uint32 // 0, or the Error that users of the stateid get
-	open    *Open
+
+	open  *Open       // an open, or what locks came by; nil for a delegation
+	locks *Locks      // of a lock stateid
+	deleg *Delegation // of a delegation
+}
+
+func (e *entry) key() *FileKey {
+	if e.deleg != nil {
+		return &e.deleg.Key
+	}
+	return &e.open.file.key
 }
 
 func (e *entry) stateid() Stateid { return Stateid{Seqid: e.seq.Load(), Other: e.other} }
@@ -79,7 +89,7 @@ func (c *Client) lookup(id Stateid, key *FileKey) (*entry, error) {
 	if e == nil || e.other != id.Other {
 		return nil, BadStateid
 	}
-	if key != nil && e.open.file.key != *key {
+	if key != nil && *e.key() != *key {
 		return nil, BadStateid
 	}
 	if why := Error(e.revoked.Load()); why != 0 {
@@ -117,11 +127,33 @@ func (c *Client) FreeStateid(id Stateid) error {
 	if err := e.check(id); err != nil {
 		return err
 	}
-	if e.revoked.Load() == 0 {
-		return LocksHeld
+	switch {
+	case e.revoked.Load() != 0:
+		c.acknowledge(e)
+		return nil
+	case e.locks != nil:
+		return e.locks.free()
 	}
-	c.acknowledge(e)
-	return nil
+	return LocksHeld
+}
+
+// The status flags of RFC 8881, 18.46.3, that this package raises.
+const (
+	statusExpiredSome       = 0x10
+	statusRecallableRevoked = 0x40
+)
+
+// markRevoked makes a stateid answer why, and raises a status flag, until the
+// client frees it.
+func (c *Client) markRevoked(e *entry, why Error, flag uint32) {
+	e.revoked.Store(uint32(why))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.revoked == nil {
+		c.revoked = make(map[*entry]uint32)
+	}
+	c.revoked[e] = flag
+	c.status.Or(flag)
 }
 
 // acknowledge ends the life of a revoked stateid.
@@ -132,6 +164,11 @@ func (c *Client) acknowledge(e *entry) {
 		return
 	}
 	delete(c.revoked, e)
+	var flags uint32
+	for _, flag := range c.revoked {
+		flags |= flag
+	}
+	c.status.Store(flags)
 	c.stateids.remove(e.index())
 }
 
@@ -156,12 +193,22 @@ func (c *Client) Use(id Stateid, key *FileKey, want Share) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := e.open
-	for {
-		if Share(o.access.Load())&want != want {
+	if d := e.deleg; d != nil {
+		if want&ShareWrite != 0 && !d.Write {
 			return nil, OpenMode
 		}
-		h := o.handle.Load()
+		return acquire(&d.handle)
+	}
+	if Share(e.open.access.Load())&want != want {
+		return nil, OpenMode
+	}
+	return acquire(&e.open.handle)
+}
+
+// acquire returns what p holds with a reference, or BadStateid if it is gone.
+func acquire(p *atomic.Pointer[Handle]) (*Handle, error) {
+	for {
+		h := p.Load()
 		if h == nil {
 			return nil, BadStateid
 		}

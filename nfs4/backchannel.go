@@ -1,0 +1,136 @@
+package nfs4
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr"
+)
+
+const (
+	cbVersion      = 1 // RFC 8881, 20
+	cbProcCompound = 1
+	maxCbSlots     = 16
+)
+
+// cbSlot is a slot of the back channel, where the server is the one who sends
+// in sequence (RFC 8881, 2.10.6).
+type cbSlot struct {
+	id, seq uint32
+	open    bool // seq was sent and not answered: it is sent again as it was
+}
+
+var errNoPath = errors.New("no connection carries callbacks")
+
+// callBack sends one operation, after CB_SEQUENCE, and returns its result. An
+// operation of nil sends CB_SEQUENCE alone.
+func (ch *channel) callBack(ctx context.Context, op wire.CbArgs, after []wire.ReferringCallList) (wire.CbResult, error) {
+	var slot *cbSlot
+	select {
+	case slot = <-ch.slots:
+	case <-ctx.Done():
+		return wire.CbResult{}, ctx.Err()
+	}
+	defer func() { ch.slots <- slot }()
+	if !slot.open {
+		slot.seq++
+	}
+	slot.open = true
+	results, err := ch.send(ctx, slot, op, after)
+	if err != nil {
+		return wire.CbResult{}, err
+	}
+	if status := results[0].Status; status != wire.OK {
+		// A client that did not take the slot's sequence id sees the same again.
+		slot.seq--
+		slot.open = false
+		return results[0], nil
+	}
+	slot.open = false
+	return results[len(results)-1], nil
+}
+
+// send makes one CB_COMPOUND over a connection of the back channel. There is at
+// least one result without an error.
+func (ch *channel) send(ctx context.Context, slot *cbSlot, op wire.CbArgs, after []wire.ReferringCallList) (results []wire.CbResult, err error) {
+	ch.mu.Lock()
+	conns, program, cred := ch.back, ch.program, ch.cred
+	ch.mu.Unlock()
+	if len(conns) == 0 {
+		return nil, errNoPath
+	}
+	sequence := wire.CbSequenceArgs{
+		SessionID: wire.SessionID(ch.session.ID), SequenceID: slot.seq, SlotID: slot.id,
+		HighestSlotID: slot.id, ReferringCallLists: after,
+	}
+	encode := func(e *xdr.Encoder) {
+		head := wire.CbCompoundArgs{MinorVersion: ch.minor, NumOps: 1}
+		if op != nil {
+			head.NumOps++
+		}
+		head.Encode(e)
+		wire.EncodeCbArgs(e, sequence)
+		if op != nil {
+			wire.EncodeCbArgs(e, op)
+		}
+	}
+	decode := func(d *xdr.Decoder) error {
+		head := wire.DecodeCbCompoundRes(d)
+		for range min(head.NumOps, 2) {
+			results = append(results, ownCbResult(wire.DecodeCbResult(d)))
+		}
+		if d.Err() == nil && len(results) == 0 {
+			results = []wire.CbResult{{Status: head.Status}}
+		}
+		return d.Err()
+	}
+	// The newest connection is the one most likely to be alive.
+	err = conns[len(conns)-1].Call(ctx, program, cbVersion, cbProcCompound, cred, encode, decode)
+	return results, err
+}
+
+// ownCbResult copies what outlives the reply's buffer.
+func ownCbResult(r wire.CbResult) wire.CbResult {
+	if res, ok := r.Body.(wire.CbGetattrRes); ok {
+		res.ObjAttributes.Values = append([]byte(nil), res.ObjAttributes.Values...)
+		r.Body = res
+	}
+	return r
+}
+
+// callable reports whether a client has a back channel that was seen to work.
+func (s *Server) callable(c *state.Client) bool {
+	for _, ss := range c.Sessions() {
+		if channelOf(ss).proven.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// pathTo returns the channel to use for a callback to a client, or nil.
+func (s *Server) pathTo(c *state.Client) *channel {
+	for _, ss := range c.Sessions() {
+		if ch := channelOf(ss); ch.backs.Load() > 0 {
+			return ch
+		}
+	}
+	return nil
+}
+
+// prove sends CB_SEQUENCE alone. A client that answers it gets delegations.
+func (s *Server) prove(ch *channel) {
+	if ch.backs.Load() == 0 || ch.proven.Load() || !ch.proving.CompareAndSwap(false, true) {
+		return
+	}
+	s.background(func(ctx context.Context) {
+		defer ch.proving.Store(false)
+		ctx, cancel := context.WithTimeout(ctx, s.state.Lease()/4)
+		defer cancel()
+		if r, err := ch.callBack(ctx, nil, nil); err == nil && r.Status == wire.OK {
+			ch.proven.Store(true)
+		}
+	})
+}

@@ -1,0 +1,324 @@
+package state
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"syscall"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/state/ranges"
+)
+
+// lockOwner tells whose a byte-range lock is.
+type lockOwner struct {
+	client *Client
+	name   string
+}
+
+// Locks is what one lock-owner holds on one file: a lock stateid.
+type Locks struct {
+	entry
+	owner lockOwner
+	file  fsal.File // Guarded by File.locking. Holds the same ranges; nil until needed.
+}
+
+// LockRequest is what LOCK asks of the state.
+type LockRequest struct {
+	// Stateid is an open's with NewOwner, else a lock stateid.
+	Stateid  Stateid
+	NewOwner bool
+	Owner    []byte // with NewOwner
+	Key      FileKey
+	Write    bool
+	Range    ranges.Range
+	Wait     bool // the client would like to be told when the range is free
+	// Open opens the file anew, so that the file system can hold the locks of
+	// this owner apart from others'.
+	Open func(Share) (fsal.File, error)
+}
+
+// Holder is who holds a lock in the way. A Client of 0 is somebody outside, of
+// whom nothing is known.
+type Holder struct {
+	Client ClientID
+	Owner  string
+	Write  bool
+	Range  ranges.Range
+}
+
+// Lock grants a byte-range lock (RFC 8881, 18.10). With Denied it returns the
+// holder. Errors: Denied, OpenMode, Resource, Delay, those of a stateid, and
+// what x.Open returns.
+func (c *Client) Lock(x LockRequest) (Stateid, Holder, error) {
+	for {
+		o, l, err := c.locker(&x)
+		if err != nil {
+			return Stateid{}, Holder{}, err
+		}
+		id, holder, expired, err := o.lock(l, &x)
+		o.mu.Unlock()
+		if expired == nil {
+			return id, holder, err
+		}
+		expired.revoke(Expired)
+	}
+}
+
+// locker finds the open, locked, and the lock-owner's locks that x is about.
+func (c *Client) locker(x *LockRequest) (*Open, *Locks, error) {
+	if !x.NewOwner {
+		return c.locksFor(x.Stateid, &x.Key)
+	}
+	o, err := c.openFor(x.Stateid, &x.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, l := range o.locks {
+		if l.owner.name == string(x.Owner) {
+			return o, l, nil
+		}
+	}
+	l := &Locks{owner: lockOwner{c, string(x.Owner)}}
+	l.entry.open, l.entry.locks = o, l
+	return o, l, nil
+}
+
+// locksFor finds the locks that a lock stateid names, with their open locked.
+func (c *Client) locksFor(id Stateid, key *FileKey) (*Open, *Locks, error) {
+	e, err := c.lookup(id, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.locks == nil {
+		return nil, nil, BadStateid
+	}
+	o := e.open
+	o.mu.Lock()
+	if o.closed || !slices.Contains(o.locks, e.locks) {
+		err = BadStateid
+	} else {
+		err = e.check(id)
+	}
+	if err != nil {
+		o.mu.Unlock()
+		return nil, nil, err
+	}
+	return o, e.locks, nil
+}
+
+func lockShare(write bool) Share {
+	if write {
+		return ShareWrite
+	}
+	return ShareRead
+}
+
+// lock sets x's lock for l. Called with o.mu. An expired open in the way is for
+// the caller to revoke.
+func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Open, err error) {
+	if want := lockShare(x.Write); o.held.access&want == 0 {
+		return id, h, nil, OpenMode
+	}
+	f := o.file
+	f.locking.Lock()
+	defer f.locking.Unlock()
+	if h, expired, err = f.admitLock(l, x); err != nil {
+		return id, h, expired, err
+	}
+	if err = l.lockFile(x); err != nil {
+		if errors.Is(err, syscall.EAGAIN) {
+			return id, Holder{Write: true, Range: x.Range}, nil, Denied
+		}
+		return id, h, nil, err
+	}
+	if l.seq.Load() == 0 {
+		if !o.client.enter(&l.entry) {
+			l.closeFile()
+			return id, h, nil, Resource
+		}
+		o.locks = append(o.locks, l)
+		o.locked.Store(true)
+	}
+	f.mu.Lock()
+	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
+	f.waiting.leave(l.owner)
+	f.mu.Unlock()
+	return l.bump(), h, nil, nil
+}
+
+// admitLock reports whether nothing stands against x's lock. Called with
+// File.locking.
+func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	want := ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range}
+	if held, ok := f.ranges.Conflict(want); ok {
+		if expired := f.expiredLocked(held.Owner); expired != nil {
+			return h, expired, Denied
+		}
+		if x.Wait {
+			f.waiting.join(want)
+		}
+		return holder(held), nil, Denied
+	}
+	if first, ok := f.waiting.before(want, x.Wait); ok {
+		if x.Wait {
+			f.waiting.join(want)
+		}
+		return holder(first), nil, Denied
+	}
+	if f.ranges.Len() >= l.owner.client.store.cfg.Limits.LocksPerFile {
+		return h, nil, Resource
+	}
+	return h, nil, nil
+}
+
+func holder(held ranges.Lock[lockOwner]) Holder {
+	return Holder{Client: held.Owner.client.ID, Owner: held.Owner.name, Write: held.Write, Range: held.Range}
+}
+
+// expiredLocked returns an open by which owner locked if its lease ran out.
+func (f *File) expiredLocked(owner lockOwner) *Open {
+	if !owner.client.expired() {
+		return nil
+	}
+	for _, o := range f.opens {
+		if o.client == owner.client && o.locked.Load() {
+			return o
+		}
+	}
+	return nil
+}
+
+// lockFile sets x's lock in the file system, where it can.
+func (l *Locks) lockFile(x *LockRequest) error {
+	if l.file == nil {
+		f, err := x.Open(l.open.held.access)
+		if err != nil {
+			return err
+		}
+		l.file = f
+	}
+	t := fsal.ReadLock
+	if x.Write {
+		t = fsal.WriteLock
+	}
+	return l.setFile(t, x.Range)
+}
+
+func (l *Locks) setFile(t fsal.LockType, r ranges.Range) error {
+	if locker, ok := l.file.(fsal.Locker); ok {
+		off, n := r.OffsetLength()
+		if n == math.MaxUint64 {
+			n = 0 // to the end, in fsal's terms
+		}
+		return locker.Lock(background, t, off, n)
+	}
+	return nil
+}
+
+func (l *Locks) closeFile() {
+	if l.file != nil {
+		l.file.Close()
+		l.file = nil
+	}
+}
+
+// Test returns who holds a lock against one that a lock-owner would like (RFC
+// 8881, 18.11): Denied, or nil if nobody does.
+func (c *Client) Test(key FileKey, owner []byte, write bool, r ranges.Range) (Holder, error) {
+	f := c.store.files.find(&key)
+	if f == nil {
+		return Holder{}, nil
+	}
+	defer c.store.files.put(f)
+	want := ranges.Lock[lockOwner]{Owner: lockOwner{c, string(owner)}, Write: write, Range: r}
+	for {
+		f.mu.Lock()
+		held, denied := f.ranges.Conflict(want)
+		var expired *Open
+		if denied {
+			expired = f.expiredLocked(held.Owner)
+		}
+		f.mu.Unlock()
+		switch {
+		case !denied:
+			return Holder{}, nil
+		case expired == nil:
+			return holder(held), Denied
+		}
+		expired.revoke(Expired)
+	}
+}
+
+// Unlock gives up a range (RFC 8881, 18.12). Errors: those of a stateid, and
+// those of the file system.
+func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, error) {
+	o, l, err := c.locksFor(id, key)
+	if err != nil {
+		return Stateid{}, err
+	}
+	defer o.mu.Unlock()
+	f := o.file
+	f.locking.Lock()
+	defer f.locking.Unlock()
+	if l.file != nil {
+		if err := l.setFile(fsal.Unlock, r); err != nil {
+			return Stateid{}, err
+		}
+	}
+	f.mu.Lock()
+	f.ranges.Remove(l.owner, r)
+	f.mu.Unlock()
+	f.wake(c.store)
+	return l.bump(), nil
+}
+
+// free lets go of a lock stateid without locks (RFC 8881, 18.38.3).
+func (l *Locks) free() error {
+	o := l.open
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.file
+	f.locking.Lock()
+	defer f.locking.Unlock()
+	f.mu.Lock()
+	held := f.ranges.Holds(l.owner)
+	f.mu.Unlock()
+	switch {
+	case !slices.Contains(o.locks, l):
+		return BadStateid
+	case held:
+		return LocksHeld
+	}
+	o.locks = slices.DeleteFunc(o.locks, func(x *Locks) bool { return x == l })
+	l.closeFile()
+	o.client.stateids.remove(l.index())
+	return nil
+}
+
+// unlockAll ends the locks that came by o. Called with o.mu. With why the
+// stateids stay, and answer so.
+func (o *Open) unlockAll(why Error) {
+	if len(o.locks) == 0 {
+		return
+	}
+	f := o.file
+	f.locking.Lock()
+	defer f.locking.Unlock()
+	for _, l := range o.locks {
+		f.mu.Lock()
+		f.ranges.RemoveOwner(l.owner)
+		f.waiting.leave(l.owner)
+		f.mu.Unlock()
+		l.closeFile()
+		if why == 0 {
+			o.client.stateids.remove(l.index())
+		} else {
+			o.client.markRevoked(&l.entry, why, statusExpiredSome)
+		}
+	}
+	o.locks = nil
+	f.wake(o.client.store)
+}

@@ -1,0 +1,107 @@
+package state
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/nfs4/state/ranges"
+)
+
+// How long a waiter is believed to wait without asking again, and how long a
+// range is kept for one that was told that it is free.
+const (
+	waiterLife = 60 * time.Second
+	waiterTurn = time.Second
+)
+
+// Waiter is a blocking lock that was denied.
+type Waiter struct {
+	Key   FileKey
+	Owner string
+	Write bool
+	Range ranges.Range
+}
+
+// waiters is a queue of denied blocking locks, first come first served (RFC
+// 8881, 9.6). Guarded by File.mu.
+type waiters struct{ queue []*waiter }
+
+type waiter struct {
+	lock ranges.Lock[lockOwner]
+	seen int64 // Store time of the last request
+	told int64 // Store time of the callback; 0: not yet
+}
+
+// join puts a denied lock into the queue, or keeps its owner's place there.
+func (w *waiters) join(want ranges.Lock[lockOwner]) {
+	now := want.Owner.client.store.now()
+	for _, x := range w.queue {
+		if x.lock.Owner == want.Owner {
+			x.lock, x.seen, x.told = want, now, 0
+			return
+		}
+	}
+	w.queue = append(w.queue, &waiter{lock: want, seen: now})
+}
+
+func (w *waiters) leave(owner lockOwner) {
+	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return x.lock.Owner == owner })
+}
+
+// before returns a waiter whose turn comes before want's: one that was told
+// that the range is free, or if want would wait too any that came earlier.
+func (w *waiters) before(want ranges.Lock[lockOwner], waits bool) (first ranges.Lock[lockOwner], ok bool) {
+	w.prune(want.Owner.client.store.now())
+	for _, x := range w.queue {
+		if x.lock.Owner == want.Owner {
+			return first, false
+		}
+		if (waits || x.told != 0) && x.lock.Conflicts(want) {
+			return x.lock, true
+		}
+	}
+	return first, false
+}
+
+// prune drops those that do not come any more.
+func (w *waiters) prune(now int64) {
+	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool {
+		return time.Duration(now-x.seen) > waiterLife || x.lock.Owner.client.expired() ||
+			x.told != 0 && time.Duration(now-x.told) >= waiterTurn
+	})
+}
+
+// next marks and returns those whose turn it is: nothing held and nobody
+// earlier in the queue stands against them.
+func (f *File) nextLocked(now int64) (turn []*waiter) {
+	f.waiting.prune(now)
+	for i, x := range f.waiting.queue {
+		blocked := slices.ContainsFunc(f.waiting.queue[:i], func(y *waiter) bool { return y.lock.Conflicts(x.lock) })
+		if _, held := f.ranges.Conflict(x.lock); !held && !blocked && x.told == 0 {
+			x.told = max(now, 1)
+			turn = append(turn, x)
+		}
+	}
+	return turn
+}
+
+// wake tells the waiters whose turn it is, and later those after them if the
+// first do not come.
+func (f *File) wake(s *Store) {
+	f.mu.Lock()
+	turn := f.nextLocked(s.now())
+	f.mu.Unlock()
+	for _, x := range turn {
+		l := x.lock
+		s.cfg.Callbacks.NotifyLock(l.Owner.client, Waiter{f.key, l.Owner.name, l.Write, l.Range})
+	}
+	if len(turn) > 0 {
+		key := f.key
+		time.AfterFunc(waiterTurn, func() {
+			if f := s.files.find(&key); f != nil {
+				f.wake(s)
+				s.files.put(f)
+			}
+		})
+	}
+}
