@@ -21,18 +21,19 @@ import (
 // realServer serves a file system in memory at /mem.
 func realServer(t *testing.T) string {
 	t.Helper()
-	store := state.New(state.Config{
-		Epoch: 1, Lease: time.Minute, Courtesy: time.Hour, Limits: state.DefaultLimits(), Now: time.Now,
-	})
 	fs := mem.New(mem.Config{})
 	t.Cleanup(func() { fs.Close() })
 	srv, err := nfs4.New(nfs4.Config{
-		State: store, Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: fs}},
-		Major: "test", Scope: "test", Impl: "test", Log: zap.NewNop(),
+		State: state.Config{
+			Epoch: 1, Lease: time.Minute, Courtesy: time.Hour, Limits: state.DefaultLimits(), Now: time.Now,
+		},
+		Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: fs}},
+		Major:   "test", Scope: "test", Impl: "test", Log: zap.NewNop(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(srv.Close)
 	return serveRPC(t, rpc.Config{Programs: []rpc.Program{srv.Program()}, OnClose: srv.Closed})
 }
 
