@@ -54,7 +54,7 @@ func parseExport(text string) (x exportFlag, err error) {
 
 // openExports opens every file system. On an error those that were opened are
 // closed again.
-func openExports(flags []string, log *zap.Logger) (exports []nfs4.Export, err error) {
+func openExports(flags []string, stateDir string, log *zap.Logger) (exports []nfs4.Export, err error) {
 	defer func() {
 		if err != nil {
 			closeExports(exports)
@@ -65,7 +65,7 @@ func openExports(flags []string, log *zap.Logger) (exports []nfs4.Export, err er
 		if err != nil {
 			return exports, err
 		}
-		fs, err := x.open(log)
+		fs, err := x.open(stateDir, log)
 		if err != nil {
 			return exports, err
 		}
@@ -74,7 +74,7 @@ func openExports(flags []string, log *zap.Logger) (exports []nfs4.Export, err er
 	return exports, nil
 }
 
-func (x exportFlag) open(log *zap.Logger) (fsal.FS, error) {
+func (x exportFlag) open(stateDir string, log *zap.Logger) (fsal.FS, error) {
 	if x.dir == "" {
 		return mem.New(mem.Config{}), nil
 	}
@@ -87,7 +87,11 @@ func (x exportFlag) open(log *zap.Logger) (fsal.FS, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("export %s: not a directory; name the directory that holds it", x.dir)
 	}
-	fs, err := vfs.Open(vfs.Config{Dir: x.dir, Log: log})
+	own := filepath.Join(stateDir, "exports", fmt.Sprintf("%08x", x.id()))
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		return nil, fmt.Errorf("export %s: its state cannot be kept: %w; make that directory writable or give --state-dir another", x.dir, err)
+	}
+	fs, err := vfs.Open(vfs.Config{Dir: x.dir, StateDir: own, Log: log})
 	if err != nil {
 		return nil, err // it names the directory
 	}
@@ -96,6 +100,17 @@ func (x exportFlag) open(log *zap.Logger) (fsal.FS, error) {
 
 // id is an export's id, the same at every start for the same place.
 func (x exportFlag) id() uint32 { return crc32.ChecksumIEEE([]byte(x.pseudo)) | 1 }
+
+// defaultStateDir is where state is kept that outlives a restart.
+func defaultStateDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/tidegate"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "tidegate")
+	}
+	return filepath.Join(os.Getenv("HOME"), ".local", "state", "tidegate")
+}
 
 func closeExports(exports []nfs4.Export) {
 	for _, x := range exports {

@@ -24,6 +24,7 @@ import (
 type settings struct {
 	exports  []string
 	listen   []string
+	stateDir string
 	logLevel string
 	lease    time.Duration
 }
@@ -39,6 +40,7 @@ func serveCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory")
 	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
+	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.DurationVar(&s.lease, "lease", 60*time.Second, "how long a silent client keeps its state")
 	return cmd
@@ -59,7 +61,7 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer log.Sync()
-	exports, err := openExports(s.exports, log)
+	exports, err := openExports(s.exports, s.stateDir, log)
 	if err != nil {
 		return err
 	}
