@@ -1,0 +1,5 @@
+//go:build !race
+
+package nfs4_test
+
+const raceEnabled = false
