@@ -39,11 +39,20 @@ func newServer(t testing.TB, exports ...Export) *Server {
 	return s
 }
 
-// memory is an empty file system, made anew for each test.
-func memory() fsal.FS { return mem.New(mem.Config{}) }
+// memory is an empty file system. In the end all of its Nodes and Files must
+// have been given back.
+func memory(t testing.TB) fsal.FS {
+	fs := mem.New(mem.Config{})
+	t.Cleanup(func() {
+		if n := fs.Refs(); n != 0 {
+			t.Errorf("%d nodes and files were not given back", n)
+		}
+	})
+	return fs
+}
 
-func twoExports() []Export {
-	return []Export{{ID: firstID, Path: firstPath, FS: memory()}, {ID: secondID, Path: secondPath, FS: memory()}}
+func twoExports(t testing.TB) []Export {
+	return []Export{{ID: firstID, Path: firstPath, FS: memory(t)}, {ID: secondID, Path: secondPath, FS: memory(t)}}
 }
 
 // session is a client with one session, one slot and one connection.
@@ -55,9 +64,7 @@ type session struct {
 	id    wire.SessionID
 	seq   uint32
 	owner wire.ClientID
-
-	maxCached uint32
-	cache     bool // ask for the reply to be kept
+	cache bool // ask for replies to be kept
 }
 
 // connect serves s on loopback and returns a session of a new client, root.
@@ -82,6 +89,7 @@ func connect(t testing.TB, s *Server, minor uint32) *session {
 	})
 	c := &session{t: t, conn: conn, minor: minor, cred: rpc.Cred{Flavor: rpc.AuthSys}}
 	c.open(4096)
+	c.ok(wire.ReclaimCompleteArgs{})
 	return c
 }
 
@@ -95,8 +103,7 @@ func (c *session) open(cached uint32) {
 		ClientID: x.ClientID, Sequence: x.SequenceID, ForeChanAttrs: attrs, BackChanAttrs: attrs,
 		SecParms: []wire.CallbackSecParms{{SecFlavor: rpc.AuthNone}},
 	}).Body.(wire.CreateSessionRes)
-	c.id = r.SessionID
-	c.ok(wire.ReclaimCompleteArgs{})
+	c.id, c.seq = r.SessionID, 0
 }
 
 // bare sends one operation without a session; it must succeed.
@@ -139,6 +146,9 @@ func (c *session) run(ops ...wire.Args) (wire.Status, []wire.Result) {
 	c.t.Helper()
 	c.seq++
 	status, results := c.send(append([]wire.Args{wire.SequenceArgs{SessionID: c.id, SequenceID: c.seq, CacheThis: c.cache}}, ops...))
+	if results[0].Status != wire.OK {
+		c.t.Fatalf("SEQUENCE: %v", status)
+	}
 	return status, results[1:]
 }
 
@@ -169,6 +179,47 @@ func at(path string, ops ...wire.Args) []wire.Args {
 		all = append(all, wire.LookupArgs{ObjName: []byte(name)})
 	}
 	return append(all, ops...)
+}
+
+// openFile opens a name in a directory, for reading and writing and made if need
+// be, and returns the stateid.
+func (c *session) openFile(dir, name string, access, deny uint32) wire.Stateid {
+	c.t.Helper()
+	return c.ok(at(dir, wire.OpenArgs{
+		ShareAccess: access, ShareDeny: deny,
+		Owner:    wire.StateOwner{ClientID: c.owner, Owner: []byte("owner")},
+		OpenType: wire.OpenCreate,
+		How:      wire.CreateHow{Mode: wire.Unchecked, CreateAttrs: fattr(value{wire.AttrMode, word32(0o644)})},
+		Claim:    wire.OpenClaim{Claim: wire.ClaimNull, File: []byte(name)},
+	})...).(wire.OpenRes).Stateid
+}
+
+func (c *session) closeFile(path string, id wire.Stateid) {
+	c.t.Helper()
+	c.ok(at(path, wire.CloseArgs{OpenStateid: id})...)
+}
+
+// populate makes an object of each type in a directory.
+func (c *session) populate(dir string) {
+	c.t.Helper()
+	c.closeFile(dir+"/reg", c.openFile(dir, "reg", wire.OpenShareAccessBoth, wire.OpenShareDenyNone))
+	for name, a := range map[string]wire.CreateArgs{
+		"dir":  {ObjType: wire.TypeDir},
+		"lnk":  {ObjType: wire.TypeLnk, LinkData: []byte("target")},
+		"blk":  {ObjType: wire.TypeBlk, DevData: wire.SpecData{Major: 1, Minor: 2}},
+		"chr":  {ObjType: wire.TypeChr, DevData: wire.SpecData{Major: 3, Minor: 4}},
+		"sock": {ObjType: wire.TypeSock},
+		"fifo": {ObjType: wire.TypeFifo},
+	} {
+		a.ObjName = []byte(name)
+		c.ok(at(dir, a)...)
+	}
+}
+
+// attrs returns attributes of the object at a path.
+func (c *session) attrs(path string, want ...wire.Attr) wire.FAttr {
+	c.t.Helper()
+	return c.ok(at(path, wire.GetattrArgs{AttrRequest: wire.BitmapOf(want...)})...).(wire.GetattrRes).ObjAttributes
 }
 
 // fh returns the file handle of a path.
