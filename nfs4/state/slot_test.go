@@ -35,7 +35,7 @@ func TestSlot(t *testing.T) {
 	ss.begin(t, 0, 2).End([]byte("two"), true)
 	ss.begin(t, 1, 1).End([]byte("not kept"), false)
 	running := ss.begin(t, 2, 1)
-	highest := ss.HighestSlot()
+	highest := uint32(len(ss.slots)) - 1
 
 	for _, tt := range []struct {
 		name string
