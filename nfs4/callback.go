@@ -104,6 +104,19 @@ func (s *Server) NotifyLock(c *state.Client, w state.Waiter) {
 	})
 }
 
+// Duplicate warns of two clients with one owner string, and says what cures it.
+func (s *Server) Duplicate(d state.Duplicate) {
+	s.duplicates.Add(1)
+	if s.warnings.Allow() {
+		s.log.Warn("two clients share one owner string and end each other's sessions; give one of them another "+
+			"nfs.nfs4_unique_id, or /sys/fs/nfs/net/nfs_client/identifier, and mount anew",
+			zap.String("owner", d.Owner), zap.Stringer("one", d.Addrs[0]), zap.Stringer("other", d.Addrs[1]))
+	}
+}
+
+// Duplicates returns how often a client with another's owner string took over.
+func (s *Server) Duplicates() uint64 { return s.duplicates.Load() }
+
 // handle makes the file handle of a file with state; false if its export is gone.
 func (s *Server) handle(key state.FileKey) (wire.FH, bool) {
 	e := s.tree.exports[key.FS]

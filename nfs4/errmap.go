@@ -59,7 +59,7 @@ var stateStatus = [...]wire.Status{
 	state.OpenMode:        wire.ErrOpenMode,
 	state.Inval:           wire.ErrInval,
 	state.CompleteAlready: wire.ErrCompleteAlready,
-	state.Resource:        wire.ErrResource,
+	state.Resource:        wire.ErrDelay, // RFC 8881, 15.1.16.3: RESOURCE is not for 4.1
 	state.Denied:          wire.ErrDenied,
 }
 

@@ -27,7 +27,7 @@ func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 		Verifier:  a.ClientOwner.Verifier,
 		Update:    a.Flags&wire.ExchgidFlagUpdConfirmedRecA != 0,
 		Principal: c.principal(),
-		Addr:      c.call.Conn.RemoteAddr().String(),
+		Addr:      c.call.Conn.RemoteAddr(),
 	}
 	if a.ClientImplID != nil {
 		x.Impl = string(a.ClientImplID.Name)
@@ -212,9 +212,10 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 	c.bound(a.CacheThis)
 	ch := channelOf(ss)
 	c.srv.prove(ch)
+	highest, target := ss.Highest()
 	wire.SequenceRes{
 		SessionID: a.SessionID, SequenceID: a.SequenceID, SlotID: a.SlotID,
-		HighestSlotID: ss.HighestSlot(), TargetHighestSlotID: ss.HighestSlot(),
+		HighestSlotID: highest, TargetHighestSlotID: target,
 		StatusFlags: ch.status() | ss.Client.Status(),
 	}.Encode(c.out)
 	return wire.OK

@@ -10,8 +10,11 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/xdr/rpc"
@@ -47,7 +50,10 @@ type Server struct {
 	compounds sync.Pool
 	seed      maphash.Seed
 	linkMu    sync.Mutex // makes links
-	owners    owners
+
+	warnings   *rate.Limiter // of what clients cause
+	duplicates atomic.Uint64
+	owners     owners
 }
 
 // New returns a Server for the exports. Errors say which exports clash.
@@ -56,7 +62,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed()}
+	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed(),
+		warnings: rate.NewLimiter(rate.Every(time.Minute), 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	cfg.State.Callbacks = s
 	s.state = state.New(cfg.State)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -31,7 +32,7 @@ type Client struct {
 	// revoked are the stateids that the client has yet to free.
 	revoked map[*entry]uint32        // Guarded by mu. With a status flag each.
 	delegs  map[*Delegation]struct{} // Guarded by mu.
-	addr    string                   // Guarded by mu. Where EXCHANGE_ID last came from.
+	addr    netip.AddrPort           // Guarded by mu. Where EXCHANGE_ID last came from.
 	impl    string                   // Guarded by mu. What the client says it is.
 }
 
@@ -39,6 +40,9 @@ type Client struct {
 // Guarded by Store.mu.
 type owner struct {
 	confirmed, unconfirmed *Client
+
+	lives  []life // incarnations that were replaced
+	shared bool   // two clients use it
 }
 
 // ExchangeID is what EXCHANGE_ID brings.
@@ -47,7 +51,7 @@ type ExchangeID struct {
 	Verifier  [8]byte
 	Update    bool // EXCHGID4_FLAG_UPD_CONFIRMED_REC_A
 	Principal Principal
-	Addr      string // for people
+	Addr      netip.AddrPort
 	Impl      string // for people
 }
 
@@ -66,6 +70,13 @@ func (s *Store) ExchangeID(x ExchangeID) (Exchanged, error) {
 	o := s.owners[string(x.Owner)]
 	if o == nil {
 		o = &owner{}
+	}
+	if d, ok := o.duplicate(&x); ok {
+		o.shared = true
+		s.cfg.Callbacks.Duplicate(d)
+		if s.cfg.RefuseDuplicates {
+			return Exchanged{}, ClIDInUse
+		}
 	}
 	old := o.confirmed
 	if x.Update {
@@ -154,20 +165,11 @@ func (c *Client) live() bool {
 func (s *Store) confirmLocked(c *Client) {
 	o := s.owners[c.Owner]
 	if old := o.confirmed; old != nil {
+		o.replaced(old)
 		s.forgetLocked(old)
 	}
-	o = s.ownerLocked(c.Owner)
 	o.confirmed, o.unconfirmed = c, nil
 	c.confirmed = true
-}
-
-func (s *Store) ownerLocked(name string) *owner {
-	o := s.owners[name]
-	if o == nil {
-		o = &owner{}
-		s.owners[name] = o
-	}
-	return o
 }
 
 // forgetLocked removes c with all that it holds; unlock drops its opens.
@@ -179,7 +181,7 @@ func (s *Store) forgetLocked(c *Client) {
 		if o.unconfirmed == c {
 			o.unconfirmed = nil
 		}
-		if *o == (owner{}) {
+		if o.confirmed == nil && o.unconfirmed == nil {
 			delete(s.owners, c.Owner)
 		}
 	}

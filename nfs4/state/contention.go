@@ -27,17 +27,3 @@ func (t *contention) since(key FileKey, now int64) time.Duration {
 	}
 	return time.Duration(now - at)
 }
-
-// quota counts what is held up to a limit.
-type quota struct{ n atomic.Int64 }
-
-func (q *quota) take(limit int) bool {
-	if q.n.Add(1) > int64(limit) {
-		q.n.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (q *quota) give()    { q.n.Add(-1) }
-func (q *quota) len() int { return int(q.n.Load()) }

@@ -1,7 +1,9 @@
 package state
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -28,6 +30,7 @@ func (s *Store) Reap(ctx context.Context) {
 		case <-tick.C:
 			s.reapClients()
 			s.reapDelegations()
+			s.balance()
 		}
 	}
 }
@@ -35,12 +38,20 @@ func (s *Store) Reap(ctx context.Context) {
 func (s *Store) reapClients() {
 	s.mu.Lock()
 	defer s.unlock()
-	var over []*Client
+	var over, courtesy []*Client
 	s.clients.all(func(c *Client) {
-		if c.expired() && (!c.confirmed || !c.holds() || c.idle() > s.cfg.Lease+s.cfg.Courtesy) {
+		switch {
+		case !c.expired():
+		case c.confirmed && c.holds() && c.idle() <= s.cfg.Lease+s.cfg.Courtesy:
+			courtesy = append(courtesy, c)
+		default:
 			over = append(over, c)
 		}
 	})
+	if n := len(courtesy) - s.cfg.Limits.CourtesyClients; n > 0 {
+		slices.SortFunc(courtesy, func(a, b *Client) int { return cmp.Compare(a.renewed.Load(), b.renewed.Load()) })
+		over = append(over, courtesy[:n]...)
+	}
 	for _, c := range over {
 		s.forgetLocked(c)
 	}

@@ -5,7 +5,8 @@ type Limits struct {
 	Clients           int
 	SessionsPerClient int
 	SlotsPerSession   int // fore channel
-	CallbackSlots     int // back channel
+	Slots             int // of all sessions; beyond it sessions are asked to use fewer
+	CourtesyClients   int // clients that keep state after their lease
 	StateidsPerClient int // opens, locks and delegations together
 	LocksPerFile      int
 	Delegations       int    // of all clients
@@ -21,7 +22,8 @@ func DefaultLimits() Limits {
 		Clients:           10_000,
 		SessionsPerClient: 16,
 		SlotsPerSession:   64,
-		CallbackSlots:     16,
+		Slots:             128_000,
+		CourtesyClients:   1000,
 		StateidsPerClient: 200_000,
 		LocksPerFile:      100_000,
 		Delegations:       500_000,

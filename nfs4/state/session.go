@@ -20,9 +20,10 @@ type Session struct {
 	// Channel belongs to the layer that made the session: its connections.
 	Channel any
 
-	slots   []Slot
-	running atomic.Int32 // COMPOUNDs under way
-	ended   atomic.Bool
+	slots            []Slot
+	accepted, target atomic.Uint32 // how many of slots
+	running          atomic.Int32  // COMPOUNDs under way
+	ended            atomic.Bool
 }
 
 // CreateSession is what CREATE_SESSION brings.
@@ -92,6 +93,8 @@ func (s *Store) newSessionLocked(c *Client, x CreateSession) (*Session, error) {
 		Back:   x.Back,
 		slots:  make([]Slot, fore.MaxRequests),
 	}
+	ss.accepted.Store(fore.MaxRequests)
+	ss.target.Store(fore.MaxRequests)
 	ss.Channel = x.Channel(ss)
 	sessions = append(slices.Clip(sessions), ss)
 	c.sessions.Store(&sessions)

@@ -10,6 +10,7 @@ type Slot struct {
 	seq       uint32    // Guarded by mu. Of the last request.
 	busy      bool      // Guarded by mu. That request runs.
 	kept      bool      // Guarded by mu. reply answers that request.
+	retired   bool      // Guarded by mu. Not used since it was.
 	principal Principal // Guarded by mu. Of that request.
 	digest    uint64    // Guarded by mu. Of that request.
 	reply     []byte    // Guarded by mu. Its capacity is used again.
@@ -33,27 +34,32 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 	if ss.Ended() {
 		return nil, nil, BadSession
 	}
-	if q.Slot >= uint32(len(ss.slots)) {
+	accepted := ss.accepted.Load()
+	if q.Slot >= accepted {
 		return nil, nil, BadSlot
 	}
-	if q.HighestSlot >= uint32(len(ss.slots)) {
+	if q.HighestSlot >= accepted {
 		return nil, nil, BadHighSlot
 	}
 	sl = &ss.slots[q.Slot]
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	if q.Sequence == sl.seq {
+	anew := sl.retired && q.Sequence == 1
+	if q.Sequence == sl.seq && !anew {
 		replay, err = sl.retryLocked(q, dst)
 		if err == nil {
 			ss.Client.renew()
 		}
 		return nil, replay, err
 	}
-	if q.Sequence != sl.seq+1 {
+	if q.Sequence != sl.seq+1 && !anew {
 		return nil, nil, SeqMisordered
 	}
 	if sl.busy {
 		return nil, nil, Delay
+	}
+	if q.Slot < ss.target.Load() {
+		ss.retire(max(q.Slot, q.HighestSlot))
 	}
 	ss.running.Add(1)
 	ss.Client.running.Add(1)
@@ -62,7 +68,7 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 		return nil, nil, BadSession
 	}
 	ss.Client.renew()
-	sl.session, sl.seq, sl.busy, sl.kept = ss, q.Sequence, true, false
+	sl.session, sl.seq, sl.busy, sl.kept, sl.retired = ss, q.Sequence, true, false, false
 	sl.principal, sl.digest = q.Principal, q.Digest
 	return sl, nil, nil
 }
@@ -100,6 +106,3 @@ func (ss *Session) leave() {
 	ss.Client.running.Add(-1)
 	ss.running.Add(-1)
 }
-
-// HighestSlot is the highest slot id that the client may use.
-func (ss *Session) HighestSlot() uint32 { return uint32(len(ss.slots)) - 1 }

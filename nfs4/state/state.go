@@ -55,6 +55,8 @@ type Config struct {
 	Courtesy time.Duration // how much longer it does while nobody conflicts
 	Limits   Limits
 	Now      func() time.Time
+	// RefuseDuplicates turns away a client whose owner string another uses.
+	RefuseDuplicates bool
 	// Callbacks tells clients of recalls and free locks.
 	Callbacks Callbacks
 }
