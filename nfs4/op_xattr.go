@@ -57,27 +57,31 @@ func (c *compound) getxattr(a wire.GetxattrArgs) wire.Status {
 }
 
 func (c *compound) setxattr(a wire.SetxattrArgs) wire.Status {
-	x, name, status := c.named(a.Key)
-	switch {
-	case status != wire.OK:
-		return status
-	case a.Option > wire.SetxattrReplace:
+	if a.Option > wire.SetxattrReplace {
 		return wire.ErrInval
 	}
-	change, err := x.SetXattr(&c.req, name, a.Value, fsal.XattrMode(a.Option))
-	return c.xattrChange(change, err)
+	return c.changeXattr(a.Key, func(x fsal.Xattrs, name string) (fsal.DirChange, error) {
+		return x.SetXattr(&c.req, name, a.Value, fsal.XattrMode(a.Option))
+	})
 }
 
 func (c *compound) removexattr(a wire.RemovexattrArgs) wire.Status {
-	x, name, status := c.named(a.Name)
+	return c.changeXattr(a.Name, func(x fsal.Xattrs, name string) (fsal.DirChange, error) {
+		return x.RemoveXattr(&c.req, name)
+	})
+}
+
+// changeXattr runs do once no delegation of others is in its way (RFC 8276,
+// 8.4.2.4 and 8.4.4.4).
+func (c *compound) changeXattr(key []byte, do func(fsal.Xattrs, string) (fsal.DirChange, error)) wire.Status {
+	x, name, status := c.named(key)
 	if status != wire.OK {
 		return status
 	}
-	change, err := x.RemoveXattr(&c.req, name)
-	return c.xattrChange(change, err)
-}
-
-func (c *compound) xattrChange(change fsal.DirChange, err error) wire.Status {
+	if status := c.recall(c.cur.node); status != wire.OK {
+		return status
+	}
+	change, err := do(x, name)
 	if err != nil {
 		return statusOf(err)
 	}
