@@ -97,7 +97,7 @@ var attrRows = [...]attrRow{
 	{attr: wire.AttrMountedOnFileID, get: hyper((*subject).mountedOn)},
 	{attr: wire.AttrModeSetMasked, set: setModeMasked, sets: fsal.SetMode},
 	{attr: wire.AttrSuppAttrExclCreat, get: bitmap(func(s *subject) wire.Bitmap { return s.offer().exclusive })},
-	{attr: wire.AttrChangeAttrType, minor: 2, get: word(func(*subject) uint32 { return wire.ChangeTypeIsMonotonicIncr })},
+	{attr: wire.AttrChangeAttrType, minor: 2, get: word((*subject).changeType)},
 	{attr: wire.AttrModeUmask, minor: 2, set: setModeUmask, sets: fsal.SetMode},
 	{attr: wire.AttrXattrSupport, minor: 2, get: flag(func(s *subject) bool { return s.export.xattrs })},
 }

@@ -47,6 +47,15 @@ func (s *subject) mountedOn() uint64 {
 	return s.attr.Ino
 }
 
+// changeType says how the change attribute moves (RFC 7862, 12.2.3): that of the
+// pseudo file system, from start to start, anyhow.
+func (s *subject) changeType() uint32 {
+	if s.export.ID == 0 {
+		return wire.ChangeTypeIsUndefined
+	}
+	return wire.ChangeTypeIsMonotonicIncr
+}
+
 // encode appends those attributes among want that the object has, all of which
 // can be read.
 func (s *subject) encode(out *xdr.Encoder, want wire.Bitmap) {

@@ -134,6 +134,27 @@ func TestJunctionAttributes(t *testing.T) {
 	}
 }
 
+// The change attribute of a pseudo directory is the same at every start with the
+// same exports, and another one with others.
+func TestPseudoChange(t *testing.T) {
+	change := func(exports ...Export) uint64 {
+		return connect(t, newServer(t, exports...), 2).change("/")
+	}
+	fs := memory(t)
+	one, two := Export{ID: 1, Path: "/one", FS: fs}, Export{ID: 2, Path: "/two", FS: fs}
+	if change(one, two) != change(two, one) {
+		t.Error("the order of the exports counts")
+	}
+	seen := make(map[uint64]int)
+	for i, exports := range [][]Export{{one, two}, {one}, {two}, {{ID: 3, Path: "/one", FS: fs}}, {{ID: 1, Path: "/three", FS: fs}}} {
+		n := change(exports...)
+		if other, ok := seen[n]; ok {
+			t.Errorf("sets %d and %d are the same", i, other)
+		}
+		seen[n] = i
+	}
+}
+
 // A sole export at the top has nothing below it.
 func TestSoleExport(t *testing.T) {
 	c := connect(t, newServer(t, Export{ID: 5, Path: "/", FS: memory(t)}), 2)
@@ -252,6 +273,16 @@ func TestAccess(t *testing.T) {
 		}
 	}
 	c.fails(wire.ErrInval, at(firstPath, wire.AccessArgs{Access: 0x200})...)
+
+	// The bits of extended attributes came with 4.2, and are for trees with such.
+	const xattrs = wire.AccessXARead | wire.AccessXAWrite | wire.AccessXAList
+	for path, want := range map[string]uint32{firstPath: xattrs, "/deep": 0} {
+		if got := c.ok(at(path, wire.AccessArgs{Access: xattrs})...).(wire.AccessRes); got != (wire.AccessRes{Supported: want, Access: want}) {
+			t.Errorf("%s: %#x, want %#x", path, got, want)
+		}
+	}
+	c.minor = 1
+	c.fails(wire.ErrInval, at(firstPath, wire.AccessArgs{Access: xattrs})...)
 }
 
 // GETATTR itself allocates nothing.
@@ -272,5 +303,47 @@ func TestGetattrAllocs(t *testing.T) {
 		status = c.getattr(args)
 	}); n != 0 || status != wire.OK {
 		t.Errorf("%v allocations, %v", n, status)
+	}
+}
+
+// OPEN takes attributes for a new file as CREATE does, and tells which it set;
+// an exclusive one only those of suppattr_exclcreat (RFC 8881, 18.16.3).
+func TestOpenAttributes(t *testing.T) {
+	c := connect(t, newServer(t, twoExports(t)...), 2)
+	mode := value{wire.AttrModeUmask, words(0o666, 0o026)}
+	born := value{wire.AttrTimeCreate, instantOf(1, 2)}
+	tests := []struct {
+		mode  wire.CreateMode
+		attrs wire.FAttr
+		want  wire.Status
+	}{
+		{wire.Guarded, fattr(born, mode), wire.OK},
+		{wire.Exclusive41, fattr(mode), wire.OK},
+		{wire.Exclusive41, fattr(born), wire.ErrInval},
+		{wire.Guarded, fattr(value{wire.AttrModeSetMasked, words(0, 0)}), wire.ErrInval},
+		{wire.Exclusive41, fattr(value{wire.AttrModeSetMasked, words(0, 0)}), wire.ErrInval},
+		{wire.Guarded, fattr(value{wire.AttrACL, word32(0)}), wire.ErrAttrNotSupp},
+	}
+	for i, tt := range tests {
+		name := []byte{'f', byte('0' + i)}
+		status, results := c.run(at(firstPath, wire.OpenArgs{
+			ShareAccess: wire.OpenShareAccessBoth, Owner: wire.StateOwner{Owner: name}, OpenType: wire.OpenCreate,
+			How:   wire.CreateHow{Mode: tt.mode, CreateAttrs: tt.attrs},
+			Claim: wire.OpenClaim{Claim: wire.ClaimNull, File: name},
+		}, wire.GetattrArgs{AttrRequest: wire.BitmapOf(wire.AttrMode)})...)
+		if status != tt.want {
+			t.Errorf("%d: %v, want %v", i, status, tt.want)
+		}
+		if status != wire.OK {
+			continue
+		}
+		made := results[len(results)-2].Body.(wire.OpenRes)
+		if made.AttrSet != tt.attrs.Mask {
+			t.Errorf("%d: attrset %v, want %v", i, made.AttrSet, tt.attrs.Mask)
+		}
+		if got := results[len(results)-1].Body.(wire.GetattrRes).ObjAttributes; string(got.Values) != "\x00\x00\x01\xa0" {
+			t.Errorf("%d: mode %v", i, got.Values)
+		}
+		c.closeFile(firstPath+"/"+string(name), made.Stateid)
 	}
 }

@@ -33,7 +33,7 @@ func (d *pseudoDir) Put()            {}
 func (d *pseudoDir) Getattr(*fsal.Req) (fsal.Attr, error) {
 	return fsal.Attr{
 		Type: fsal.Directory, Mode: 0o555, Nlink: uint32(2 + len(d.entries)),
-		Ino: d.ino, Change: 1, Size: 4096,
+		Ino: d.ino, Change: d.change, Size: 4096,
 	}, nil
 }
 

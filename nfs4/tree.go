@@ -105,6 +105,7 @@ type pseudoDir struct {
 	parent  *pseudoDir
 	entries []*pseudoDir // by name
 	export  *export
+	change  uint64 // tells what is in it from what was at an earlier start
 }
 
 func newPseudoFS() *pseudoFS {
@@ -123,6 +124,7 @@ func (p *pseudoFS) add(parent *pseudoDir, full string) *pseudoDir {
 	p.dirs[d.key] = d
 	if parent != nil {
 		parent.entries = append(parent.entries, d)
+		parent.change = parent.change*31 + d.ino
 	}
 	return d
 }
@@ -144,6 +146,7 @@ func (p *pseudoFS) hang(e *export) error {
 		return fmt.Errorf("export %s: another export has that place; give it its own", e.Path)
 	}
 	d.export, e.above = e, d
+	d.parent.change += uint64(e.ID)
 	return nil
 }
 
