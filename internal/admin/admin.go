@@ -1,0 +1,124 @@
+// Package admin is how people and programs on this host talk to a running
+// server: JSON over HTTP on a unix socket that only the server's user may open.
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// SocketIn returns the path of the socket of the server whose state directory
+// is dir.
+func SocketIn(dir string) string { return filepath.Join(dir, "admin.sock") }
+
+// Route is one request that the server answers. What Answer returns is sent as
+// JSON; its error as one line.
+type Route struct {
+	Method, Path string
+	Answer       func(context.Context, *http.Request) (any, error)
+}
+
+// Listen opens the socket at path. One that a dead server left is replaced; one
+// that a living server answers is an error.
+func Listen(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s: another server answers there; stop it or give --state-dir another", path)
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		os.Remove(path)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; the directory must exist, be writable, and be short enough for a socket's path", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// readTimeout bounds how long a request may take to arrive.
+const readTimeout = 10 * time.Second
+
+// Serve answers requests on l until ctx ends.
+func Serve(ctx context.Context, l net.Listener, routes []Route) error {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.HandleFunc(r.Method+" "+r.Path, func(w http.ResponseWriter, q *http.Request) {
+			answer, err := r.Answer(q.Context(), q)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusConflict)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			json.NewEncoder(w).Encode(answer)
+		})
+	}
+	srv := &http.Server{Handler: mux, ReadTimeout: readTimeout}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Client asks the server behind a socket.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a Client of the socket at path.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// maxAnswer bounds what a Client reads of an answer.
+const maxAnswer = 64 << 20
+
+// Call sends a request and decodes the answer into out. Errors are one line
+// that a person can act on.
+func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	q, err := http.NewRequestWithContext(ctx, method, "http://tidegate"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r, err := c.http.Do(q)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no server answers at %s; start it, or name its --state-dir", c.path)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: not permitted; run this as the server's user", c.path)
+	case err != nil:
+		return fmt.Errorf("%s: %w", c.path, err)
+	}
+	defer r.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.path, err)
+	}
+	if r.StatusCode != http.StatusOK {
+		return errors.New(string(bytes.TrimSpace(answer)))
+	}
+	return json.Unmarshal(answer, out)
+}

@@ -1,0 +1,79 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func serve(t *testing.T, path string) {
+	t.Helper()
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, l, []Route{
+			{"GET", "/v1/one", func(context.Context, *http.Request) (any, error) { return 1, nil }},
+			{"POST", "/v1/no", func(context.Context, *http.Request) (any, error) { return nil, errors.New("not now") }},
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	serve(t, path)
+	c := NewClient(path)
+	var n int
+	if err := c.Call(t.Context(), "GET", "/v1/one", nil, &n); err != nil || n != 1 {
+		t.Errorf("got %d, %v", n, err)
+	}
+	if err := c.Call(t.Context(), "POST", "/v1/no", nil, &n); err == nil || err.Error() != "not now" {
+		t.Errorf("a refused call: %v", err)
+	}
+	if err := c.Call(t.Context(), "GET", "/v1/none", nil, &n); err == nil {
+		t.Error("an unknown path has an answer")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestListenBesideAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	serve(t, path)
+	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another server") {
+		t.Errorf("a second server: %v", err)
+	}
+}
+
+func TestListenAfterCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	serve(t, path)
+}
+
+func TestCallNobody(t *testing.T) {
+	err := NewClient(filepath.Join(t.TempDir(), "s")).Call(t.Context(), "GET", "/", nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "no server answers") {
+		t.Error(err)
+	}
+}
