@@ -12,7 +12,7 @@ build:
 run: build
 	@mkdir -p $(EXPORT)
 	@echo "mount it with: mount -t nfs4 -o port=$(lastword $(subst :, ,$(LISTEN))) $(firstword $(subst :, ,$(LISTEN))):/export /mnt"
-	bin/tidegate serve --export $(abspath $(EXPORT))=/export --listen $(LISTEN)
+	bin/tidegate serve --export $(abspath $(EXPORT))=/export --listen $(LISTEN) --state-dir bin/state
 
 # Everything: formatting, vet, tests under the race detector, fuzzing, a kernel client.
 test:

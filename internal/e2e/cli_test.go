@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,9 @@ func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	prog, err := built.server()
 	if err != nil {
 		t.Fatal("the server does not build: ", err)
+	}
+	if args[0] == "serve" && !slices.Contains(args, "--state-dir") {
+		args = append(args, "--state-dir", t.TempDir())
 	}
 	cmd := exec.CommandContext(t.Context(), prog, args...)
 	var out, diag bytes.Buffer
@@ -53,6 +57,7 @@ func TestUsageErrors(t *testing.T) {
 		"a name twice":  {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a"}, "/a"},
 		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, "nowhere"},
 		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, "70000"},
+		"no state":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", file}, file},
 		"log level":     {[]string{"serve", "--listen", addr, "--log-level", "loud", "--export", dir + "=/a"}, "loud"},
 	} {
 		t.Run(name, func(t *testing.T) {

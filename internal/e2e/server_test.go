@@ -57,7 +57,7 @@ func tidegate(t *testing.T, addr string, exports []export) []string {
 	if err != nil {
 		t.Fatal("the server does not build: ", err)
 	}
-	args := []string{prog, "serve", "--listen", addr, "--log-level", "info"}
+	args := []string{prog, "serve", "--listen", addr, "--state-dir", t.TempDir(), "--log-level", "info"}
 	for _, e := range exports {
 		args = append(args, "--export", e.dir+"="+e.pseudo)
 	}
