@@ -203,6 +203,10 @@ func isTemporary(name string) bool {
 }
 
 func (fs *FS) temporary() string {
-	run := strconv.FormatUint(fs.run|1<<63, 16)
-	return tempPrefix + run + "-" + strconv.FormatUint(fs.temps.Add(1), 16)
+	return fs.runPrefix() + strconv.FormatUint(fs.temps.Add(1), 16)
+}
+
+// runPrefix is what all temporary names of this run begin with.
+func (fs *FS) runPrefix() string {
+	return tempPrefix + strconv.FormatUint(fs.run|1<<63, 16) + "-"
 }

@@ -82,7 +82,7 @@ func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (n int
 	if off > math.MaxInt64 || uint64(len(p)) > math.MaxInt64-off {
 		return 0, want, unix.EFBIG
 	}
-	err = f.fs.self.as(&r.Cred, func() (err error) {
+	err = f.fs.self.asUser(&r.Cred, func() (err error) {
 		n, err = f.write(p, int64(off), want)
 		return err
 	})

@@ -258,14 +258,18 @@ func (n *node) sweep(name string) bool {
 		return false
 	}
 	defer unix.Close(dir)
+	return n.fs.emptied(dir, abandoned)
+}
+
+func (fs *FS) emptied(dir int, age time.Duration) bool {
 	var left []string
-	own := n.fs.temporary()[:len(tempPrefix)+16]
+	own := fs.runPrefix()
 	only := true
-	err = n.fs.eachName(dir, func(e *dirent) bool {
+	err := fs.eachName(dir, func(e *dirent) bool {
 		var st unix.Statx_t
 		only = isTemporary(e.name()) && !strings.HasPrefix(e.name(), own) &&
 			sysStatx(dir, &e.raw[0], unix.STATX_CTIME, &st) == nil &&
-			time.Since(time.Unix(st.Ctime.Sec, 0)) > abandoned
+			time.Since(time.Unix(st.Ctime.Sec, int64(st.Ctime.Nsec))) > age
 		if only {
 			left = append(left, strings.Clone(e.name()))
 		}

@@ -194,6 +194,9 @@ func (n *node) lookup(r *fsal.Req, name string) (*node, error) {
 	if err := n.dirOnly(); err != nil {
 		return nil, err
 	}
+	if isTemporary(name) {
+		return nil, unix.ENOENT
+	}
 	p, err := cname(name)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (f *file) change(r *fsal.Req, do func() error) error {
 	if err := f.may(fsal.OpenWrite); err != nil {
 		return err
 	}
-	err := f.fs.self.as(&r.Cred, do)
+	err := f.fs.self.asUser(&r.Cred, do)
 	f.fs.changes.mark(f.id)
 	return err
 }

@@ -3,7 +3,6 @@
 package vfs
 
 import (
-	"errors"
 	"syscall"
 	"unsafe"
 
@@ -135,8 +134,8 @@ func retry(f func() error) error {
 // mapped turns errors that say something of this process into what the contract
 // of fsal has for them.
 func mapped(err error) error {
-	var e syscall.Errno
-	if !errors.As(err, &e) {
+	e, ok := err.(syscall.Errno)
+	if !ok {
 		return err
 	}
 	switch e {

@@ -3,7 +3,6 @@
 package vfs
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,8 +42,8 @@ func (r rig) open(t testing.TB) *FS {
 	return fs
 }
 
-// opened returns a fresh export that is closed with the test.
-func opened4(t testing.TB, q quirks) (*FS, string) {
+// export returns a fresh export that is closed with the test.
+func export(t testing.TB, q quirks) (*FS, string) {
 	r := newRig(t, q)
 	fs := r.open(t)
 	t.Cleanup(func() { fs.Close() })
@@ -95,36 +94,41 @@ func mayMknod(t *testing.T) bool {
 	return unix.Mknod(filepath.Join(t.TempDir(), "null"), unix.S_IFCHR, int(unix.Mkdev(1, 3))) == nil
 }
 
-// smallFS returns how to have a file system with little room, or nil. Mounts are
-// made in a mount namespace of one thread, and go away with it.
+// smallFS returns how to have a file system with little room, or nil.
 func smallFS(t *testing.T) func(*testing.T, uint64, uint64) fsal.FS {
-	if _, err := smallMount(t.TempDir(), 1<<20, 64); err != nil {
-		t.Log("no small file system:", err)
+	probe, err := mountNowhere("tmpfs", nil)
+	if err != nil {
+		t.Log("no file systems may be mounted here:", err)
 		return nil
 	}
+	unix.Close(probe)
 	return func(t *testing.T, bytes, files uint64) fsal.FS {
-		dir, err := smallMount(t.TempDir(), bytes, files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(dir)
-		fs, err := Open(Config{Dir: fmt.Sprint("/proc/self/fd/", dir)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { fs.Close() })
-		return fs
+		return exportNew(t, "tmpfs", map[string]uint64{"size": bytes, "nr_inodes": files})
 	}
 }
 
-// smallMount mounts a tmpfs nowhere and returns its root.
-func smallMount(_ string, bytes, files uint64) (int, error) {
-	ctx, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+// exportNew exports a new file system that goes away with its last descriptor.
+func exportNew(t *testing.T, kind string, options map[string]uint64) *FS {
+	dir, err := mountNowhere(kind, options)
+	if err != nil {
+		t.Skip("no file systems may be mounted here:", err)
+	}
+	defer unix.Close(dir)
+	fs, err := Open(Config{Dir: fmt.Sprint("/proc/self/fd/", dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fs.Close() })
+	return fs
+}
+
+func mountNowhere(kind string, options map[string]uint64) (int, error) {
+	ctx, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(ctx)
-	for k, v := range map[string]uint64{"size": bytes, "nr_inodes": files} {
+	for k, v := range options {
 		if err := unix.FsconfigSetString(ctx, k, fmt.Sprint(v)); err != nil {
 			return -1, err
 		}
@@ -149,5 +153,3 @@ func TestConformanceOfIndex(t *testing.T) {
 		})
 	}
 }
-
-var _ = context.Background
