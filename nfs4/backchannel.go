@@ -3,6 +3,7 @@ package nfs4
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -120,17 +121,22 @@ func (s *Server) pathTo(c *state.Client) *channel {
 	return nil
 }
 
+// provePause is how long a client that did not answer is left alone.
+const provePause = 2 * time.Second
+
 // prove sends CB_SEQUENCE alone. A client that answers it gets delegations.
 func (s *Server) prove(ch *channel) {
-	if ch.backs.Load() == 0 || ch.proven.Load() || !ch.proving.CompareAndSwap(false, true) {
+	if ch.proven.Load() || ch.backs.Load() == 0 || !ch.proving.CompareAndSwap(false, true) {
 		return
 	}
 	s.background(func(ctx context.Context) {
-		defer ch.proving.Store(false)
-		ctx, cancel := context.WithTimeout(ctx, s.state.Lease()/4)
+		ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 		defer cancel()
 		if r, err := ch.callBack(ctx, nil, nil); err == nil && r.Status == wire.OK {
 			ch.proven.Store(true)
+			ch.proving.Store(false)
+			return
 		}
+		time.AfterFunc(provePause, func() { ch.proving.Store(false) })
 	})
 }
