@@ -1,0 +1,6 @@
+package suite
+
+// families are all tables. Nothing writes it.
+var families = [][]Test{
+	eid,
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/cmd/nfsconform/suite"
+	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/nfs4"
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/xdr/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// lease is that of the server under test.
+const lease = time.Second
+
+// serve serves a file system in memory at /mem, and returns host and port.
+func serve(t *testing.T) string {
+	t.Helper()
+	fs := mem.New(mem.Config{})
+	t.Cleanup(func() { fs.Close() })
+	srv, err := nfs4.New(nfs4.Config{
+		State: state.Config{
+			Epoch: 1, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
+		},
+		Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: fs}},
+		Major:   "test", Scope: "test", Impl: "tidegate in memory", Log: zap.NewNop(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithCancel(context.Background())
+	reaped := make(chan struct{})
+	go func() { defer close(reaped); srv.State().Reap(ctx) }()
+	t.Cleanup(func() { cancel(); <-reaped })
+	return serveRPC(t, rpc.Config{
+		Programs:  []rpc.Program{srv.Program()},
+		MaxRecord: int(state.DefaultLimits().MaxRequest) + 64<<10,
+		OnClose:   srv.Closed,
+	})
+}
+
+func serveRPC(t *testing.T, cfg rpc.Config) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := rpc.NewServer(cfg)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(context.Background(), l) }()
+	t.Cleanup(func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+// The server over memory passes every test in both minor versions, in any order.
+func TestSuite(t *testing.T) {
+	for _, minor := range []uint32{1, 2} {
+		target := suite.Target{
+			Addr: serve(t), Export: "/mem", Minor: minor, Cred: rpc.Cred{Flavor: rpc.AuthSys},
+			Limit: 20 * time.Second, Wait: lease,
+		}
+		runner, err := suite.NewRunner(t.Context(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests := suite.All()
+		rand.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
+		for _, test := range tests {
+			t.Run(test.Code, func(t *testing.T) {
+				switch r := runner.Run(t.Context(), test); r.Outcome {
+				case suite.Failed:
+					t.Errorf("%s: %s: %s", r.Reference(), r.Expect, r.Reason)
+					for _, line := range r.Log {
+						t.Log(line)
+					}
+				case suite.Skipped:
+					t.Skip(r.Reason)
+				}
+			})
+		}
+	}
+}
