@@ -195,6 +195,16 @@ func createExclusive(e *env) {
 	e.ok(err, "unchecked create of an exclusive file")
 	e.close(c.File)
 
+	// The verifier is not seen.
+	equal(e, strings.Join(e.list(e.dir), " "), "x", "names")
+	if x, ok := first.Node.(fsal.Xattrs); ok {
+		list, err := x.ListXattrs(e.r)
+		if errno(err) != syscall.EOPNOTSUPP {
+			e.ok(err, "list of extended attributes")
+		}
+		equal(e, len(list), 0, "extended attributes")
+	}
+
 	// The verifier goes with the file, not with its name.
 	e.rename(e.dir, "x", e.dir, "y")
 	c, err = e.tryCreate(e.dir, "x", spec)

@@ -85,6 +85,8 @@ func ownershipChown(e *env) {
 		e.as(ann).set(f, fsal.SetAttr{Mask: fsal.SetGID, GID: staffID})
 		equal(e, e.attr(f).Mode, x.to, fmt.Sprintf("Mode after chgrp of %o", x.from))
 	}
+	e.owned(f, ann, eveID, 0o644)
+	e.refused(e.as(ann).trySet(f, fsal.SetAttr{Mask: fsal.SetGID, GID: eveID}), 0, "chgrp to the foreign group that it has")
 	e.as(e.Cred).set(f, fsal.SetAttr{Mask: fsal.SetUID | fsal.SetMode, UID: bobID, Mode: 0o4711})
 	equal(e, e.attr(f).Mode, 0o4711, "a Mode that is set along with the owner")
 	d := e.owned(e.mkdir(e.dir, "d", 0), ann, annID, 0o2755)

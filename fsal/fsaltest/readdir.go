@@ -124,9 +124,22 @@ func readdirRemove(e *env) {
 	if got := e.list(e.dir); len(got) != 0 {
 		e.Errorf("%d entries are left", len(got))
 	}
+	// As well from within the listing, during which no lock is held.
+	for i := range n {
+		e.file(e.dir, fmt.Sprint(i), "")
+	}
+	_, err := e.dir.Readdir(e.r, 0, 0, func(x *fsal.DirEntry) bool {
+		e.unlink(e.dir, x.Name)
+		e.refused(e.tryLookup(e.dir, x.Name), syscall.ENOENT, "lookup of what was removed")
+		return true
+	})
+	e.ok(err, "readdir that removes")
+	if got := e.list(e.dir); len(got) != 0 {
+		e.Errorf("%d entries are left", len(got))
+	}
 	d := e.mkdir(e.dir, "gone", 0o755)
 	e.unlink(e.dir, "gone")
-	_, err := d.Readdir(e.r, 0, 0, func(*fsal.DirEntry) bool { return true })
+	_, err = d.Readdir(e.r, 0, 0, func(*fsal.DirEntry) bool { return true })
 	e.refused(err, syscall.ENOENT, "readdir of a removed directory")
 }
 
@@ -137,15 +150,8 @@ func readdirReplace(e *env) {
 		e.file(e.dir, fmt.Sprintf("%03d", i), "")
 	}
 	seen := map[string]int{}
-	step := 0
-	_, err := e.dir.Readdir(e.r, 0, 0, func(x *fsal.DirEntry) bool {
-		seen[x.Name]++
-		return true
-	})
-	e.ok(err, "readdir")
-	clear(seen)
 	var cookie uint64
-	for eof := false; !eof; step++ {
+	for step, eof := 0, false; !eof; step++ {
 		var names []string
 		names, cookie, eof = e.listFrom(e.dir, cookie, 10)
 		for _, name := range names {

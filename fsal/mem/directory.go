@@ -60,7 +60,6 @@ func (d *inode) removeLocked(e *entry) {
 	d.dir.removed++
 	if d.dir.removed > 32 && d.dir.removed > len(d.dir.order)/2 {
 		d.dir.order = slices.DeleteFunc(d.dir.order, func(e *entry) bool { return e.inode == nil })
-		d.dir.order = slices.Clip(d.dir.order)
 		d.dir.removed = 0
 	}
 }

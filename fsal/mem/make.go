@@ -52,7 +52,8 @@ func (d *inode) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Cre
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if spec.Mode == fsal.CreateExclusive {
-		n.verifier = &spec.Verifier
+		v := spec.Verifier
+		n.verifier = &v
 	}
 	return fsal.Created{
 		Node: n, File: n.newFile(spec.Open), Attr: n.statLocked(),

@@ -2,6 +2,7 @@ package mem_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,7 +98,7 @@ func refused(t *testing.T, err error, want syscall.Errno, what string) {
 }
 
 func TestForeignKeys(t *testing.T) {
-	a, _ := root(t, mem.Config{})
+	a, rootA := root(t, mem.Config{})
 	_, rootB := root(t, mem.Config{})
 	_, err := a.Resolve(su, rootB.Key())
 	refused(t, err, syscall.ESTALE, "a Key of another FS")
@@ -107,6 +108,13 @@ func TestForeignKeys(t *testing.T) {
 		short, _ := fsal.MakeKey(k.AppendTo(nil)[:n])
 		_, err = a.Resolve(su, short)
 		refused(t, err, fsal.EBADHANDLE, "a Key cut short")
+	}
+	own := rootA.Key()
+	for _, ino := range []uint64{0, 2, 1 << 40, 1<<64 - 1} {
+		b := own.AppendTo(nil)
+		k, _ := fsal.MakeKey(binary.BigEndian.AppendUint64(b[:len(b)-8], ino))
+		_, err = a.Resolve(su, k)
+		refused(t, err, fsal.EBADHANDLE, "a Key of an object that never was")
 	}
 	k, _ = fsal.MakeKey(append(k.AppendTo(nil), 0))
 	_, err = a.Resolve(su, k)
@@ -124,6 +132,20 @@ func TestCloseInUse(t *testing.T) {
 	if err := fs.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
+}
+
+func TestRemovedDirectory(t *testing.T) {
+	_, d := root(t, mem.Config{})
+	n, _, _, err := d.Make(su, "d", fsal.MakeSpec{Type: fsal.Directory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Put()
+	if _, err := d.Unlink(su, "d"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.Parent(su)
+	refused(t, err, syscall.ENOENT, "parent of a removed directory")
 }
 
 func TestMaxLink(t *testing.T) {
@@ -169,6 +191,10 @@ func TestSpaceComesBack(t *testing.T) {
 	if _, err := src.Node.(fsal.Xattrs).SetXattr(su, "name", []byte("value"), fsal.XattrEither); err != nil {
 		t.Fatal(err)
 	}
+	_, err = d.Create(&fsal.Req{Context: su.Context, Cred: fsal.Cred{UID: 7}}, "gift", fsal.CreateSpec{
+		Attr: fsal.SetAttr{Mask: fsal.SetUID | fsal.SetSize, UID: 8, Size: 100},
+	})
+	refused(t, err, syscall.EPERM, "create of another's file")
 	for _, c := range []fsal.Created{src, dst} {
 		a, _ := c.Node.Getattr(su)
 		if a.Used < 1<<20 || a.Used > 3<<20 {
