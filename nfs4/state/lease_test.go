@@ -82,6 +82,22 @@ func TestCourtesy(t *testing.T) {
 	})
 }
 
+// A client that came back before its open was revoked keeps it.
+func TestRevokeSparesTheLiving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnv(t)
+		ss := e.session(incarnation("host", 1))
+		id := e.open(ss.Client, "o", 1, ShareRead, 0)
+		entry, err := ss.Client.lookup(id, nil)
+		e.must("lookup", err)
+		time.Sleep(testLease + time.Second)
+		ss.sequence(t, 1)
+		entry.open.revoke(Expired)
+		e.must("the stateid of a live client", ss.Client.TestStateid(id))
+		e.checkDisk(1)
+	})
+}
+
 // Only what stands in the way is revoked, also of one expired client among
 // live ones.
 func TestLiveClientStillDenies(t *testing.T) {

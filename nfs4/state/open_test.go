@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -274,6 +275,40 @@ func TestIORace(t *testing.T) {
 	writer.Wait()
 	close(ids)
 	readers.Wait()
+	e.checkEmpty()
+}
+
+// A request that waited for another on the same stateid finds its seqid old.
+func TestSeqidRace(t *testing.T) {
+	e := newEnv(t)
+	c := e.client("a")
+	k := key(1)
+	id := e.open(c, "o", 1, both, 0)
+	for range 50 {
+		var late sync.WaitGroup
+		x := e.request("o", 1, ShareRead, 0)
+		x.Granted = func() error {
+			late.Go(func() {
+				if _, err := c.Downgrade(id, &k, both, 0); err != OldStateid {
+					t.Errorf("OPEN_DOWNGRADE: %v", err)
+				}
+			})
+			late.Go(func() {
+				if _, err := c.Close(id, &k); err != OldStateid {
+					t.Errorf("CLOSE: %v", err)
+				}
+			})
+			for range 50 {
+				runtime.Gosched()
+			}
+			return nil
+		}
+		r, err := c.Open(x)
+		e.must("OPEN", err)
+		late.Wait()
+		id = r.Stateid
+	}
+	e.close(c, id, 1)
 	e.checkEmpty()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -112,8 +113,10 @@ var (
 	mallory = Principal{Flavor: 1, UID: 6666}
 )
 
+var addr = netip.MustParseAddrPort("192.0.2.1:700")
+
 func incarnation(owner string, verifier byte) ExchangeID {
-	return ExchangeID{Owner: []byte(owner), Verifier: [8]byte{verifier}, Principal: alice, Addr: "192.0.2.1:700"}
+	return ExchangeID{Owner: []byte(owner), Verifier: [8]byte{verifier}, Principal: alice, Addr: addr}
 }
 
 var roomy = ChannelAttrs{MaxRequest: 1 << 20, MaxResponse: 1 << 20, MaxCached: 4096, MaxOperations: 50, MaxRequests: 64}

@@ -99,6 +99,20 @@ func TestTableLoadsAnyIndex(t *testing.T) {
 	}
 }
 
+// A freed index rests until many others were freed after it.
+func TestTableIndexRests(t *testing.T) {
+	tb := &table[row]{limit: 2}
+	last := map[uint32]int{}
+	for i := range 5 * minFree {
+		r, _ := addRow(tb)
+		if at, ok := last[r.index]; ok && i-at <= minFree {
+			t.Fatalf("index %d is used again after %d others", r.index, i-at-1)
+		}
+		last[r.index] = i
+		tb.remove(r.index)
+	}
+}
+
 // Every index can be used, and a full table takes another when one goes.
 func TestTableFills(t *testing.T) {
 	if testing.Short() {
