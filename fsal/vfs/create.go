@@ -10,7 +10,7 @@ import (
 
 // opened is a regular file that Create made or found.
 type opened struct {
-	fd        int // for data; negative if the server is to open it for the caller
+	fd        int // for data; negative while it is not known whether it has the verifier
 	at        int // O_PATH
 	made      bool
 	set       fsal.SetMask
@@ -30,14 +30,11 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 	}
 	var o opened
 	err = n.as(r, func() (err error) {
-		o, err = n.openOrMake(r, name, &spec)
+		o, err = n.openOrMake(name, &spec)
 		return err
 	})
 	if err == nil && o.fd < 0 {
-		mine := node{fs: n.fs, fd: o.at}
-		if o.fd, err = mine.reopen(spec.Open); err != nil {
-			unix.Close(o.at)
-		}
+		err = n.fs.openSigned(r, &o, &spec)
 	}
 	if err != nil {
 		return fsal.Created{}, err
@@ -47,7 +44,9 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 		unix.Close(o.fd)
 		return fsal.Created{}, err
 	}
-	n.fs.changes.mark(c.id)
+	if o.truncated {
+		n.fs.changes.mark(c.id)
+	}
 	out := fsal.Created{
 		Node: c, File: &file{fs: n.fs, fd: o.fd, id: c.id, flags: spec.Open},
 		Made: o.made, Set: o.set, Truncated: o.truncated,
@@ -66,7 +65,7 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 }
 
 // openOrMake tries both in turn while others make and remove the name.
-func (n *node) openOrMake(r *fsal.Req, name string, spec *fsal.CreateSpec) (opened, error) {
+func (n *node) openOrMake(name string, spec *fsal.CreateSpec) (opened, error) {
 	p, err := cname(name)
 	if err != nil {
 		return opened{}, err
@@ -76,7 +75,7 @@ func (n *node) openOrMake(r *fsal.Req, name string, spec *fsal.CreateSpec) (open
 		if err != unix.EEXIST || spec.Mode == fsal.CreateGuarded {
 			return o, err
 		}
-		if o, err = n.openFound(r, p, spec); err != unix.ENOENT {
+		if o, err = n.openFound(p, spec); err != unix.ENOENT {
 			return o, err
 		}
 	}
@@ -87,7 +86,7 @@ func (n *node) openOrMake(r *fsal.Req, name string, spec *fsal.CreateSpec) (open
 // its name last, so that it is seen as it shall be, or not at all.
 func (n *node) make(name string, p *byte, spec *fsal.CreateSpec) (o opened, err error) {
 	if spec.Mode == fsal.CreateExclusive || beyondMode(&spec.Attr) != 0 {
-		o.fd, err = n.makeUnnamed(name, spec)
+		o.fd, err = n.makeUnnamed(name, p, spec)
 	} else {
 		flags := openMode(spec.Open) | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_NOCTTY
 		o.fd, err = sysOpenat(n.fd, p, flags, modeOf(&spec.Attr))
@@ -148,37 +147,39 @@ func (fs *FS) dress(fd, w int, a fsal.SetAttr) error {
 }
 
 // openFound opens the file that exists; ENOENT if it is gone again.
-func (n *node) openFound(r *fsal.Req, p *byte, spec *fsal.CreateSpec) (o opened, err error) {
-	if o.at, err = openBeneath(n.fd, p); err != nil {
+func (n *node) openFound(p *byte, spec *fsal.CreateSpec) (opened, error) {
+	at, err := openBeneath(n.fd, p)
+	if err != nil {
 		return opened{}, err
 	}
-	defer func() {
-		if err != nil {
-			unix.Close(o.at)
+	o := opened{fd: -1, at: at}
+	if spec.Mode != fsal.CreateExclusive {
+		if err := n.fs.openPlain(&o, spec); err != nil {
+			unix.Close(at)
+			return opened{}, err
 		}
-	}()
-	var st unix.Statx_t
-	if err = sysStatx(o.at, nil, attrMask, &st); err != nil {
-		return opened{}, err
 	}
-	found := node{fs: n.fs, fd: o.at, typ: typeOf(st.Mode)}
-	if spec.Mode == fsal.CreateExclusive {
-		o.fd, o.set, err = found.openSigned(r, &st, spec)
-		return o, err
+	return o, nil
+}
+
+func (fs *FS) openPlain(o *opened, spec *fsal.CreateSpec) error {
+	found, err := fs.glance(o.at)
+	if err == nil {
+		err = found.regularOnly()
 	}
-	if err = found.regularOnly(); err != nil {
-		return o, err
+	if err != nil {
+		return err
 	}
 	flags := spec.Open
 	if o.truncated = spec.Attr.Mask&fsal.SetSize != 0 && spec.Attr.Size == 0; o.truncated {
 		flags |= fsal.OpenWrite
+		o.set = fsal.SetSize
 	}
 	if o.fd, err = found.reopen(flags); err != nil || !o.truncated {
-		return o, err
+		return err
 	}
-	o.set = fsal.SetSize
 	if err = retry(func() error { return unix.Ftruncate(o.fd, 0) }); err != nil {
 		unix.Close(o.fd)
 	}
-	return o, err
+	return err
 }

@@ -79,7 +79,11 @@ type unnamed struct {
 }
 
 // makeUnnamed makes name whole, or answers EEXIST.
-func (n *node) makeUnnamed(name string, spec *fsal.CreateSpec) (int, error) {
+func (n *node) makeUnnamed(name string, p *byte, spec *fsal.CreateSpec) (int, error) {
+	var st unix.Statx_t
+	if sysStatx(n.fd, p, unix.STATX_TYPE, &st) == nil {
+		return -1, unix.EEXIST // also where nothing could be made
+	}
 	u, err := n.begin(modeOf(&spec.Attr) | n.fs.extraMode(spec))
 	if err != nil {
 		return -1, err
@@ -162,17 +166,32 @@ func (u *unnamed) tidy() {
 	}
 }
 
-// openSigned opens n if it was made with the verifier. Where the mode stands in
-// the way of the one who made it, fd is negative.
-func (n *node) openSigned(r *fsal.Req, st *unix.Statx_t, spec *fsal.CreateSpec) (fd int, set fsal.SetMask, err error) {
-	if n.typ != fsal.Regular || !n.carries(st, spec.Verifier) {
-		return -1, 0, unix.EEXIST
+// openSigned opens what exists if it was made with the verifier. The mode does
+// not stand in the way of the one who made it.
+func (fs *FS) openSigned(r *fsal.Req, o *opened, spec *fsal.CreateSpec) error {
+	var st unix.Statx_t
+	found, err := fs.glance(o.at)
+	if err == nil {
+		err = sysStatx(o.at, nil, attrMask, &st)
 	}
-	fd, err = n.reopen(spec.Open)
+	if err == nil && (found.typ != fsal.Regular || !found.carries(&st, spec.Verifier)) {
+		err = unix.EEXIST
+	}
+	if err == nil {
+		err = found.as(r, func() (err error) {
+			o.fd, err = found.reopen(spec.Open)
+			return err
+		})
+	}
 	if err == unix.EACCES && st.Uid == r.Cred.UID {
-		err = nil
+		o.fd, err = found.reopen(spec.Open)
 	}
-	return fd, already(st, &spec.Attr), err
+	if err != nil {
+		unix.Close(o.at)
+		return err
+	}
+	o.set = already(&st, &spec.Attr)
+	return nil
 }
 
 // already returns which of the attributes wanted an object has.

@@ -16,7 +16,7 @@ import (
 )
 
 // everyKeeping are the ways in which verifiers are kept.
-var everyKeeping = []string{"attribute", "times", "temporary names"}
+var everyKeeping = []string{"attribute", "user attribute", "times", "temporary names"}
 
 // TestExclusiveAtEveryStep kills the server after each step of an exclusive
 // create: the file is there with its verifier, or not at all.

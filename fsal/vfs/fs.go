@@ -23,6 +23,7 @@ package vfs
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -87,10 +88,12 @@ func (fs *FS) start(c Config, q quirks) (err error) {
 	if fs.self, err = ownIdentity(); err != nil {
 		return fmt.Errorf("vfs: %s: learn the server's own identity: %w", c.Dir, err)
 	}
+	if err := fs.keepState(c.StateDir); err != nil {
+		return fmt.Errorf("vfs: %s: state directory %s: %w", c.Dir, c.StateDir, err)
+	}
 	if !fs.opens || !fs.whole {
 		if fs.places, err = openPlaces(c.StateDir, placesInGeneration, fs.log); err != nil {
-			return fmt.Errorf("vfs: %s: state directory %s: %w: "+
-				"make it, writable for the server, or name another", c.Dir, c.StateDir, err)
+			return fmt.Errorf("vfs: %s: state directory %s: %w: make it writable for the server", c.Dir, c.StateDir, err)
 		}
 	}
 	if fs.limits, err = limitsOf(fs.anchor); err != nil {
@@ -111,8 +114,27 @@ func (fs *FS) start(c Config, q quirks) (err error) {
 	return nil
 }
 
+// keepState refuses a state directory that clients could write to.
+func (fs *FS) keepState(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("%w: make it, or name another", err)
+	}
+	defer unix.Close(fd)
+	if in, err := fs.contains(fd); err != nil || in {
+		return errors.New("it lies in the export itself: name one outside")
+	}
+	return nil
+}
+
 // openTree opens what tree is made of.
 func (fs *FS) openTree(dir string) error {
+	if dir == "" {
+		return errors.New("vfs: no directory to export: name one")
+	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("vfs: %s: %w", dir, err)

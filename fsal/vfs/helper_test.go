@@ -163,7 +163,8 @@ func helpDie(args []string) error {
 }
 
 func quirksOf(name string) quirks {
-	return map[string]quirks{"temporary names": {noTmp: true}, "times": {noTrusted: true, noXattrs: true}}[name]
+	return map[string]quirks{"temporary names": {noTmp: true}, "times": {noTrusted: true, noXattrs: true},
+		"user attribute": {noTrusted: true}}[name]
 }
 
 func privately() error { return unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "") }

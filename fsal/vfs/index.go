@@ -47,6 +47,7 @@ type places struct {
 	old  map[fsal.Key]place // Guarded by mu.
 	file *os.File           // Guarded by mu. Records of cur; nil without dir or after a failed write.
 	n    int                // Guarded by mu. Records in file.
+	buf  []byte             // Guarded by mu. The record that is written.
 }
 
 const (
@@ -124,7 +125,8 @@ func (p *places) putLocked(k fsal.Key, pl place) {
 	if p.file == nil {
 		return
 	}
-	if _, err := p.file.Write(appendPlace(nil, k, pl)); err != nil {
+	p.buf = appendPlace(p.buf[:0], k, pl)
+	if _, err := p.file.Write(p.buf); err != nil {
 		p.failLocked(err)
 	}
 	p.n++
@@ -175,7 +177,8 @@ var errPlace = errors.New("not a record of a place")
 const placeHead = 8
 
 func appendPlace(b []byte, k fsal.Key, pl place) []byte {
-	b = append(b, make([]byte, placeHead)...)
+	var head [placeHead]byte
+	b = append(b, head[:]...)
 	b = binary.LittleEndian.AppendUint64(b, pl.ino)
 	b = k.AppendTo(append(b, byte(k.Len())))
 	b = pl.parent.AppendTo(append(b, byte(pl.parent.Len())))

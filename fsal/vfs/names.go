@@ -222,22 +222,18 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 // peek tells what name is just now, for bookkeeping only; zero if that cannot be
 // told.
 func (n *node) peek(name string) (is node) {
-	p, err := cname(name)
-	if err != nil {
-		return is
-	}
-	fd, err := openBeneath(n.fd, p)
-	if err != nil {
-		return is
-	}
-	defer unix.Close(fd)
 	var st unix.Statx_t
-	if sysStatx(fd, nil, unix.STATX_INO, &st) != nil {
+	p, err := cname(name)
+	if err != nil || sysStatx(n.fd, p, unix.STATX_INO, &st) != nil {
 		return is
 	}
 	is.id, is.ino = inodeID(&st), st.Ino
-	if n.fs.places != nil {
+	if n.fs.places == nil {
+		return is
+	}
+	if fd, err := openBeneath(n.fd, p); err == nil {
 		is.key, _ = n.fs.key(fd)
+		unix.Close(fd)
 	}
 	return is
 }

@@ -38,12 +38,20 @@ func (fs *FS) adopt(fd int) (*node, error) {
 
 // nodeWith is adopt for an object whose Key is known.
 func (fs *FS) nodeWith(fd int, k fsal.Key) (*node, error) {
-	var st unix.Statx_t
-	if err := sysStatx(fd, nil, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
+	n, err := fs.glance(fd)
+	if err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &node{fs: fs, fd: fd, key: k, id: inodeID(&st), ino: st.Ino, typ: typeOf(st.Mode)}, nil
+	n.key = k
+	return &n, nil
+}
+
+// glance returns a node for fd that has no Key.
+func (fs *FS) glance(fd int) (node, error) {
+	var st unix.Statx_t
+	err := sysStatx(fd, nil, unix.STATX_TYPE|unix.STATX_INO, &st)
+	return node{fs: fs, fd: fd, id: inodeID(&st), ino: st.Ino, typ: typeOf(st.Mode)}, err
 }
 
 func (n *node) Key() fsal.Key   { return n.key }

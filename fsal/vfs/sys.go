@@ -145,6 +145,8 @@ func mapped(err error) error {
 		return unix.EAGAIN
 	case unix.ETXTBSY, unix.EBUSY: // a running program, a mount point
 		return unix.EACCES
+	case unix.EOVERFLOW: // a handle longer than a Key, a size of another world
+		return unix.EIO
 	}
 	return e
 }

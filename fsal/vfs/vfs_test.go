@@ -153,3 +153,79 @@ func TestConformanceOfIndex(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenRefuses checks that the errors name the directory.
+func TestOpenRefuses(t *testing.T) {
+	r := newRig(t, quirks{})
+	inside, file := filepath.Join(r.dir, "state"), filepath.Join(r.dir, "file")
+	expectNil(t, first(os.Mkdir(inside, 0o755), os.WriteFile(file, nil, 0o644)))
+	before, err := os.ReadDir("/proc/self/fd")
+	expectNil(t, err)
+	for _, c := range []struct {
+		config Config
+		names  string
+	}{
+		{Config{Dir: r.dir + "/none"}, r.dir + "/none"},
+		{Config{Dir: file}, file},
+		{Config{}, "no directory"},
+		{Config{Dir: r.dir, StateDir: inside}, inside},
+		{Config{Dir: r.dir, StateDir: r.dir}, r.dir},
+		{Config{Dir: r.dir, StateDir: r.dir + "/none"}, r.dir + "/none"},
+	} {
+		fs, err := Open(c.config)
+		if err == nil || !strings.Contains(err.Error(), c.names) {
+			t.Errorf("%+v: %v, %v", c.config, fs, err)
+		}
+	}
+	after, err := os.ReadDir("/proc/self/fd")
+	expectNil(t, err)
+	if len(after) != len(before) {
+		t.Errorf("%d descriptors became %d", len(before), len(after))
+	}
+}
+
+// TestDescriptors checks that all are given back.
+func TestDescriptors(t *testing.T) {
+	for name, q := range map[string]quirks{"handles": {}, "index": {noOpens: true, noTmp: true}} {
+		count := func() int {
+			names, err := os.ReadDir("/proc/self/fd")
+			expectNil(t, err)
+			return len(names)
+		}
+		before := count()
+		fs := newRig(t, q).open(t)
+		r := request(fs.self.uid)
+		var keys []fsal.Key
+		for i := range 30 {
+			for _, mode := range []fsal.CreateMode{fsal.CreateUnchecked, fsal.CreateGuarded, fsal.CreateExclusive} {
+				for _, size := range []uint64{0, 5} {
+					c, err := fs.top.Create(r, fmt.Sprint(i%7), fsal.CreateSpec{
+						Mode: mode, Verifier: verifierOf(uint64(i % 3)), Open: rw,
+						Attr: fsal.SetAttr{Mask: fsal.SetSize, Size: size},
+					})
+					if err == nil {
+						keys = append(keys, c.Node.Key())
+						c.File.Close()
+						c.Node.Put()
+					}
+				}
+			}
+			n, _, _, err := fs.top.Make(r, "dir", fsal.MakeSpec{Type: fsal.Directory})
+			if err == nil {
+				n.Parent(r)
+				n.Put()
+			}
+			fs.top.Create(r, "dir", fsal.CreateSpec{Open: rw})
+			fs.top.Create(r, "dir", fsal.CreateSpec{Mode: fsal.CreateExclusive, Open: rw})
+			fs.top.Readdir(r, 0, fsal.WantAttr|fsal.WantKey, func(*fsal.DirEntry) bool { return true })
+			fs.top.Unlink(r, fmt.Sprint(i%5))
+		}
+		for _, k := range keys {
+			resolves(fs, k)
+		}
+		expectNil(t, fs.Close())
+		if after := count(); after != before {
+			t.Errorf("%s: %d descriptors became %d", name, before, after)
+		}
+	}
+}
