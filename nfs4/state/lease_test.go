@@ -169,6 +169,35 @@ func TestCourtesyEnds(t *testing.T) {
 	})
 }
 
+// Of the clients that live on courtesy, those silent for longest go first.
+func TestCourtesyLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnv(t, limits(func(l *Limits) { l.CourtesyClients = 2 }))
+		defer e.reap()()
+		var all []*Client
+		for i := range byte(4) {
+			c := e.client(string('a' + i))
+			e.open(c, "o", 1, ShareRead, 0)
+			all = append(all, c)
+			time.Sleep(time.Second)
+		}
+		awake := e.session(incarnation("awake", 1))
+		e.open(awake.Client, "o", 1, ShareRead, 0)
+		sl := awake.begin(t, 0, 1)
+		time.Sleep(testLease + testLease/4)
+		for i, c := range all {
+			if e.known(c.ID) != (i >= 2) {
+				t.Errorf("client %d is known: %v", i, e.known(c.ID))
+			}
+		}
+		if !e.known(awake.Client.ID) {
+			t.Error("a client under a lease goes")
+		}
+		sl.End(nil, false)
+		e.checkDisk(3)
+	})
+}
+
 // An idle client that renews in time stays for ever, without state too.
 func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
