@@ -118,7 +118,7 @@ func TestSlotsFloor(t *testing.T) {
 }
 
 // A slot in use above the target, of a client that says otherwise, is released
-// as any other.
+// and keeps its reply as any other.
 func TestBusySlotIsNotRetired(t *testing.T) {
 	e, all := crowd(t)
 	ss := all[0]
@@ -129,6 +129,13 @@ func TestBusySlotIsNotRetired(t *testing.T) {
 	sl.End([]byte("reply"), true)
 	if n := ss.running.Load() + ss.Client.running.Load(); n != 0 {
 		t.Errorf("%d requests run after the last", n)
+	}
+	for _, x := range all[1:] {
+		e.must("DESTROY_SESSION", e.DestroySession(x.ID, 0))
+	}
+	e.balance()
+	if _, replay, err := ss.Begin(using(50, 1, 50), nil); string(replay) != "reply" || err != nil {
+		t.Errorf("its retry: %q, %v", replay, err)
 	}
 }
 

@@ -40,6 +40,7 @@ func TestDuplicates(t *testing.T) {
 		{"a machine and its clone", []boot{{1, here}, {2, there}, {1, here}}, 1},
 		{"over and over", []boot{{1, here}, {2, there}, {1, here}, {2, there}, {1, here}}, 3},
 		{"with reboots in between", []boot{{1, here}, {2, there}, {3, there}, {4, there}, {1, here}}, 1},
+		{"back, and then at both addresses", []boot{{1, here}, {2, there}, {1, here}, {1, there}}, 1},
 		{"a reboot", []boot{{1, here}, {2, here}}, 0},
 		{"many reboots", []boot{{1, here}, {2, here}, {3, herePort}, {4, here}, {5, here}}, 0},
 		{"several connections", []boot{{1, here}, {1, herePort}, {1, here}}, 0},
