@@ -40,7 +40,11 @@ func (c *compound) open(a wire.OpenArgs) wire.Status {
 	if status := claim(c, o); status != wire.OK {
 		return status
 	}
-	if status := regular(o.node.Type()); status != wire.OK {
+	if status := regular(o.node.Type()); status == wire.ErrWrongType {
+		// RFC 8881, 18.16.3 wants WRONG_TYPE, which Linux clients make an I/O
+		// error; told SYMLINK they look the name up and open the fifo or device.
+		return wire.ErrSymlink
+	} else if status != wire.OK {
 		return status
 	}
 	return c.grant(o)
@@ -64,7 +68,7 @@ var claims = map[wire.ClaimType]func(*compound, *opening) wire.Status{
 	wire.ClaimFH:           (*compound).openCurrent,
 	wire.ClaimDelegatePrev: refuse(wire.ErrNotSupp),
 	wire.ClaimDelegPrevFH:  refuse(wire.ErrNotSupp),
-	wire.ClaimPrevious:     refuse(wire.ErrNoGrace),
+	wire.ClaimPrevious:     (*compound).reclaim,
 	wire.ClaimDelegateCur:  (*compound).openDelegated,
 	wire.ClaimDelegCurFH:   (*compound).openDelegatedCurrent,
 }
@@ -173,12 +177,13 @@ func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) {
 
 // grant asks the state for the open and writes the result.
 func (c *compound) grant(o *opening) wire.Status {
-	opened, err := c.session.Client.Open(state.OpenRequest{
+	opened, err := c.session.Client.Open(c.req.Context, state.OpenRequest{
 		Owner:  o.args.Owner.Owner,
 		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
 		Granted: func() error { return c.truncate(o) },
+		Reclaim: o.args.Claim.Claim == wire.ClaimPrevious,
 		Wish:    c.wish(o),
 		Origin:  c.origin,
 		Change:  func() (uint64, bool) { attr, err := o.node.Getattr(&c.req); return attr.Change, err == nil },
