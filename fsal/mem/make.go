@@ -121,7 +121,7 @@ func (d *inode) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, f
 	set := spec.Attr
 	set.Mask &^= fsal.SetSize
 	done := set.Mask
-	if spec.Type == fsal.Symlink && set.Mask&fsal.SetMode == 0 {
+	if spec.Type == fsal.Symlink { // all may follow one, whatever the umask
 		set.Mask, set.Mode = set.Mask|fsal.SetMode, 0o777
 	}
 	n, err := d.spawnLocked(r, name, spec.Type, &set)
