@@ -15,6 +15,7 @@ import (
 const (
 	startLimit = 10 * time.Second
 	stopLimit  = 15 * time.Second
+	lease      = "15s" // what a frozen client may hold up another
 )
 
 // export is a directory of the host, or "mem:", and its name for clients.
@@ -57,7 +58,7 @@ func tidegate(t *testing.T, addr string, exports []export) []string {
 	if err != nil {
 		t.Fatal("the server does not build: ", err)
 	}
-	args := []string{prog, "serve", "--listen", addr, "--state-dir", t.TempDir(), "--log-level", "info"}
+	args := []string{prog, "serve", "--listen", addr, "--state-dir", t.TempDir(), "--lease", lease, "--log-level", "info"}
 	for _, e := range exports {
 		args = append(args, "--export", e.dir+"="+e.pseudo)
 	}

@@ -43,6 +43,9 @@ func run(f func(*check), parent, name string) bool {
 		c.must(os.Chmod(dir, 0o777))
 		f(c)
 	}()
+	// A file whose data are still to be written leaves another name behind when
+	// it is removed, until they are.
+	unix.Sync()
 	if err := os.RemoveAll(dir); err != nil {
 		c.errorf("remove what the check left: %v", err)
 	}

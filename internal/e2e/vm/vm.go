@@ -117,6 +117,7 @@ func (g *Guest) boot(c Config, port int) error {
 		"panic=-1", "random.trust_cpu=1", "con=null", "ssl=null", "con0=null,fd:3",
 		"vec0:transport=tap,ifname="+g.link.name+",depth=64,gro=1",
 		// What the kernel does not know becomes init's environment.
+		"VM_NAME="+g.link.name,
 		"VM_ADDR="+g.link.guest+"/24",
 		"VM_HOST="+g.link.host,
 		"VM_AGENT="+net.JoinHostPort(g.link.host, strconv.Itoa(port)))
