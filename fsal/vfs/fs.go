@@ -72,7 +72,7 @@ func open(c Config, q quirks) (*FS, error) {
 	}
 	fs := &FS{tree: tree{root: -1, anchor: -1, proc: -1}, log: c.Log}
 	if err := fs.start(c, q); err != nil {
-		fs.closeTree()
+		fs.Close()
 		return nil, err
 	}
 	return fs, nil
@@ -108,6 +108,7 @@ func (fs *FS) start(c Config, q quirks) (err error) {
 	unix.Umask(0)
 	fs.raiseFiles()
 	if fs.top, err = fs.adopt(fs.root); err != nil {
+		fs.root = -1 // adopt closed it
 		return fmt.Errorf("vfs: %s: %w", c.Dir, err)
 	}
 	fs.tell(c)

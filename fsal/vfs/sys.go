@@ -59,7 +59,7 @@ func openBeneath(dir int, name *byte) (int, error) {
 		switch e {
 		case 0:
 			return int(fd), nil
-		case unix.EINTR, unix.EAGAIN: // a rename elsewhere raced the kernel's proof
+		case unix.EINTR:
 			continue
 		case unix.EXDEV:
 			return -1, unix.EACCES
