@@ -145,6 +145,9 @@ func TestConformance(t *testing.T) {
 
 // TestConformanceOfIndex runs without opening by handle.
 func TestConformanceOfIndex(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: the suite is run once, by handles")
+	}
 	for name, q := range map[string]quirks{
 		"no privilege": {noOpens: true, noTmp: true}, "no handles": {noHandles: true},
 	} {
