@@ -100,7 +100,7 @@ func (f *file) Seek(_ *fsal.Req, off uint64, hole bool) (uint64, error) {
 	if hole {
 		return min(at, n.attr.Size), nil
 	}
-	if !ok || at >= n.attr.Size {
+	if !ok {
 		return 0, syscall.ENXIO
 	}
 	return at, nil

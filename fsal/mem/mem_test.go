@@ -211,6 +211,9 @@ func TestSpaceComesBack(t *testing.T) {
 	if after, _ := fs.Statfs(su); after != before {
 		t.Errorf("got %+v, want %+v", after, before)
 	}
+	if a, _ := d.Getattr(su); a.Size != 0 {
+		t.Errorf("an empty directory has %d bytes", a.Size)
+	}
 }
 
 // A clone that finds no room leaves everything as it was.

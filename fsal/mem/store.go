@@ -26,7 +26,7 @@ type node struct {
 	shared bool
 }
 
-// A store is a file's data: a radix tree of chunks, as high as the greatest
+// A store is a file's data, none of which are beyond the file's end: a radix tree of chunks, as high as the greatest
 // chunk number needs. Its owner locks it. A store that shrinks keeps its height.
 type store struct {
 	root   *node
