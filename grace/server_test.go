@@ -19,6 +19,8 @@ type server struct {
 	t     *testing.T
 	open  func() recovery.Backend
 	lines []string
+
+	coordinator Coordinator
 }
 
 // onDisk returns a server that has not started yet.
@@ -30,7 +32,7 @@ func onDisk(t *testing.T, disk *recoverytest.Disk) *server {
 func (s *server) restart() {
 	s.t.Helper()
 	s.crash()
-	c, err := Start(ctx, Config{Backend: s.open(), Log: func(line string) { s.lines = append(s.lines, line) }})
+	c, err := Start(ctx, Config{Backend: s.open(), Coordinator: s.coordinator, Log: func(line string) { s.lines = append(s.lines, line) }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
