@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/grace/gracetest"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/state"
@@ -32,6 +33,7 @@ func mount(t testing.TB) mounted {
 	ctx := t.Context()
 	nfs, err := nfs4.New(nfs4.Config{
 		State: state.Config{
+			Grace: gracetest.Steady(t),
 			Epoch: 1, Lease: time.Minute, Courtesy: time.Hour, Limits: state.DefaultLimits(), Now: time.Now,
 		},
 		Exports: []nfs4.Export{{ID: 1, Path: "/", FS: mem.New(mem.Config{})}},

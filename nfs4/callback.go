@@ -144,7 +144,7 @@ func (c *compound) delegated(n fsal.Node, asked wire.Bitmap, attr *fsal.Attr) wi
 	}
 	size, change, ok := c.srv.askHolder(d, c.req.Context)
 	if !ok {
-		return statusOf(c.srv.state.Recall(key, c.session.Client, false))
+		return statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, false))
 	}
 	if change != d.Change {
 		attr.Size, attr.Change = size, max(attr.Change, d.Change)+1

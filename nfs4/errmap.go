@@ -61,6 +61,10 @@ var stateStatus = [...]wire.Status{
 	state.CompleteAlready: wire.ErrCompleteAlready,
 	state.Resource:        wire.ErrDelay, // RFC 8881, 15.1.16.3: RESOURCE is not for 4.1
 	state.Denied:          wire.ErrDenied,
+	state.Grace:           wire.ErrGrace,
+	state.NoGrace:         wire.ErrNoGrace,
+	state.ReclaimBad:      wire.ErrReclaimBad,
+	state.ReclaimConflict: wire.ErrReclaimConflict,
 }
 
 // errnoStatus has what file systems answer; anything else is an I/O error.

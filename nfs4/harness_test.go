@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/grace/gracetest"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
 	"github.com/tidegate/tidegate/xdr"
@@ -29,6 +30,7 @@ const lease = 90 * time.Second
 func newServer(t testing.TB, exports ...Export) *Server {
 	t.Helper()
 	store := state.Config{
+		Grace: gracetest.Steady(t),
 		Epoch: 7, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
 	}
 	s, err := New(Config{State: store, Exports: exports, Major: "major", Scope: "scope", Log: zap.NewNop()})

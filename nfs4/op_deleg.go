@@ -10,6 +10,9 @@ import (
 // was seen to work, or where the client does not want one (RFC 8881, 10.2 and
 // 18.16.3).
 func (c *compound) wish(o *opening) state.Wish {
+	if o.args.Claim.Claim == wire.ClaimPrevious {
+		return reclaimed[o.args.Claim.DelegateType]
+	}
 	if c.cur.export.NoDelegations || !c.srv.callable(c.session.Client) {
 		return state.WishNone
 	}
@@ -22,6 +25,21 @@ func (c *compound) wish(o *opening) state.Wish {
 		return state.WishNone
 	}
 	return state.WishWrite
+}
+
+// reclaimed says which delegation comes back with an open. A client may have
+// one back before its back channel was seen to work (RFC 8881, 10.2.1).
+var reclaimed = map[wire.DelegationType]state.Wish{
+	wire.OpenDelegateRead:  state.WishRead,
+	wire.OpenDelegateWrite: state.WishWrite,
+}
+
+// reclaim opens a file that the client had open before the restart.
+func (c *compound) reclaim(o *opening) wire.Status {
+	if o.args.Claim.DelegateType > wire.OpenDelegateWrite {
+		return wire.ErrInval
+	}
+	return c.openCurrent(o)
 }
 
 // delegation is OPEN's answer about a delegation; d is nil without one.
@@ -87,7 +105,7 @@ func (c *compound) recall(n fsal.Node) wire.Status {
 		return wire.OK
 	}
 	key := state.FileKey{FS: c.cur.export.ID, Key: n.Key()}
-	return statusOf(c.srv.state.Recall(key, c.session.Client, true))
+	return statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, true))
 }
 
 // recallName does so for what a name in a directory stands for, if anything.

@@ -120,7 +120,11 @@ func TestCreate(t *testing.T) {
 		if !made.CInfo.Atomic || made.CInfo.Before != before || made.CInfo.After != c.change(firstPath) || made.CInfo.After <= before {
 			t.Errorf("type %d: %+v, before %d, after %d", a.ObjType, made.CInfo, before, c.change(firstPath))
 		}
-		want := fattr(value{wire.AttrType, word32(uint32(a.ObjType))}, value{wire.AttrMode, word32(0o750)},
+		mode := uint32(0o750)
+		if a.ObjType == wire.TypeLnk {
+			mode = 0o777
+		}
+		want := fattr(value{wire.AttrType, word32(uint32(a.ObjType))}, value{wire.AttrMode, word32(mode)},
 			value{wire.AttrOwner, text("9")}, value{wire.AttrRawDev, words(a.DevData.Major, a.DevData.Minor)})
 		if got := results[len(results)-1].Body.(wire.GetattrRes).ObjAttributes; string(got.Values) != string(want.Values) {
 			t.Errorf("type %d: %v, want %v", a.ObjType, got, want)

@@ -33,10 +33,7 @@ func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.H
 	case id == state.ReadBypass && want == state.ShareRead:
 		return nil, wire.OK
 	case id == state.Anonymous || id == state.ReadBypass:
-		if err := c.srv.state.Denied(key, want); err != nil {
-			return nil, statusOf(err)
-		}
-		return nil, statusOf(c.srv.state.Recall(key, c.session.Client, want&state.ShareWrite != 0))
+		return nil, statusOf(c.session.Client.Special(c.req.Context, key, want))
 	}
 	h, err := c.session.Client.Use(id, &key, want)
 	return h, statusOf(err)

@@ -38,9 +38,9 @@ func (c *compound) lock(a wire.LockArgs) wire.Status {
 	if a.NewLockOwner {
 		id, owner = a.OpenOwner.OpenStateid, a.OpenOwner.LockOwner.Owner
 	}
-	granted, holder, err := c.session.Client.Lock(state.LockRequest{
+	granted, holder, err := c.session.Client.Lock(c.req.Context, state.LockRequest{
 		Stateid: c.stateid(id), NewOwner: a.NewLockOwner, Owner: owner,
-		Key: c.fileKey(), Write: t.write, Range: r, Wait: t.wait,
+		Key: c.fileKey(), Write: t.write, Range: r, Wait: t.wait, Reclaim: a.Reclaim,
 		Open: c.openAsServer,
 	})
 	if err == state.Denied {
@@ -61,7 +61,7 @@ func (c *compound) lockTest(a wire.LocktArgs) wire.Status {
 	if status != wire.OK {
 		return status
 	}
-	holder, err := c.session.Client.Test(c.fileKey(), a.Owner.Owner, lockTypes[a.LockType].write, r)
+	holder, err := c.session.Client.Test(c.req.Context, c.fileKey(), a.Owner.Owner, lockTypes[a.LockType].write, r)
 	if err == state.Denied {
 		return c.denied(holder)
 	}

@@ -144,7 +144,7 @@ func (c *compound) destroySession(a wire.DestroySessionArgs) wire.Status {
 }
 
 func (c *compound) destroyClientID(a wire.DestroyClientIDArgs) wire.Status {
-	return statusOf(c.srv.state.DestroyClientID(state.ClientID(a.ClientID)))
+	return statusOf(c.srv.state.DestroyClientID(c.req.Context, state.ClientID(a.ClientID)))
 }
 
 func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
@@ -154,7 +154,7 @@ func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
 		}
 		return wire.OK
 	}
-	return statusOf(c.session.Client.ReclaimComplete())
+	return statusOf(c.session.Client.ReclaimComplete(c.req.Context))
 }
 
 func (c *compound) backchannelCtl(a wire.BackchannelCtlArgs) wire.Status {
@@ -179,7 +179,7 @@ func (c *compound) testStateid(a wire.TestStateidArgs) wire.Status {
 }
 
 func (c *compound) freeStateid(a wire.FreeStateidArgs) wire.Status {
-	return statusOf(c.session.Client.FreeStateid(c.stateid(a.Stateid)))
+	return statusOf(c.session.Client.FreeStateid(c.req.Context, c.stateid(a.Stateid)))
 }
 
 func (c *compound) sequence(a wire.SequenceArgs) wire.Status {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidegate/tidegate/cmd/nfsconform/suite"
 	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/grace/gracetest"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/xdr/rpc"
@@ -29,6 +30,7 @@ func serve(t *testing.T) string {
 	t.Cleanup(func() { fs.Close() })
 	srv, err := nfs4.New(nfs4.Config{
 		State: state.Config{
+			Grace: gracetest.Steady(t),
 			Epoch: 1, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
 		},
 		Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: fs}},

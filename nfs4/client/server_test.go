@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/grace/gracetest"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -25,6 +26,7 @@ func realServer(t *testing.T) string {
 	t.Cleanup(func() { fs.Close() })
 	srv, err := nfs4.New(nfs4.Config{
 		State: state.Config{
+			Grace: gracetest.Steady(t),
 			Epoch: 1, Lease: time.Minute, Courtesy: time.Hour, Limits: state.DefaultLimits(), Now: time.Now,
 		},
 		Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: fs}},

@@ -1,9 +1,12 @@
 package state
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tidegate/tidegate/grace"
 )
 
 // Client is one incarnation of a client: an owner string with a verifier.
@@ -20,8 +23,8 @@ type Client struct {
 	renewed atomic.Int64 // Store time of the last renewal
 	running atomic.Int32 // COMPOUNDs under way; the lease holds meanwhile
 	status  atomic.Uint32
-	// reclaimed says that RECLAIM_COMPLETE was seen (RFC 8881, 18.51).
-	reclaimed atomic.Bool
+	barred  atomic.Bool   // nothing begins for it: it is about to be forgotten
+	grace   *grace.Client // since it is confirmed; written under Store.mu
 
 	confirmed bool          // Guarded by Store.mu.
 	create    createSession // Guarded by Store.mu.
@@ -170,6 +173,7 @@ func (s *Store) confirmLocked(c *Client) {
 	}
 	o.confirmed, o.unconfirmed = c, nil
 	c.confirmed = true
+	c.grace = s.cfg.Grace.Admit(c.Owner, c.Principal.String(), c.address().String())
 }
 
 // forgetLocked removes c with all that it holds; unlock drops its opens.
@@ -225,18 +229,45 @@ func (c *Client) leave() []dropper {
 }
 
 // DestroyClientID removes a client without state (RFC 8881, 18.50). Errors:
-// StaleClientID, ClientIDBusy.
-func (s *Store) DestroyClientID(id ClientID) error {
-	s.mu.Lock()
-	defer s.unlock()
+// StaleClientID, ClientIDBusy, Delay.
+func (s *Store) DestroyClientID(ctx context.Context, id ClientID) error {
 	c := s.client(id)
 	if c == nil {
 		return StaleClientID
 	}
-	if len(*c.sessions.Load()) > 0 || c.holds() {
+	if !c.bar(func() bool { return len(c.Sessions()) == 0 && !c.holds() }) {
 		return ClientIDBusy
 	}
-	s.forgetLocked(c)
+	return s.forget(ctx, c)
+}
+
+// bar keeps the client from beginning anything, provided that idle holds then.
+func (c *Client) bar(idle func() bool) bool {
+	c.barred.Store(true)
+	if c.running.Load() > 0 || !idle() {
+		c.barred.Store(false)
+		return false
+	}
+	return true
+}
+
+// forget takes a barred client off the record, and then removes it. It returns
+// Delay, and the client stays, if the record cannot be changed.
+func (s *Store) forget(ctx context.Context, c *Client) error {
+	s.mu.Lock()
+	g := c.grace
+	s.mu.Unlock()
+	if g != nil {
+		if err := graceError(g.Remove(ctx)); err != nil {
+			c.barred.Store(false)
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if s.client(c.ID) == c {
+		s.forgetLocked(c)
+	}
 	return nil
 }
 
@@ -247,13 +278,7 @@ func (c *Client) holds() bool {
 }
 
 // ReclaimComplete notes that the client has no more to reclaim (RFC 8881,
-// 18.51). Errors: CompleteAlready.
-func (c *Client) ReclaimComplete() error {
-	if !c.reclaimed.CompareAndSwap(false, true) {
-		return CompleteAlready
-	}
-	return nil
+// 18.51). Errors: CompleteAlready, Delay.
+func (c *Client) ReclaimComplete(ctx context.Context) error {
+	return graceError(c.grace.Complete(ctx))
 }
-
-// Reclaimed reports whether the client has sent RECLAIM_COMPLETE.
-func (c *Client) Reclaimed() bool { return c.reclaimed.Load() }

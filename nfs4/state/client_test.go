@@ -180,6 +180,7 @@ func TestRestart(t *testing.T) {
 
 	e.open(other, "o", 1, ShareWrite, 0)
 	e.close(other, e.open(other, "o", 1, ShareWrite, 0), 1)
+	e.must("RECLAIM_COMPLETE", ss.Client.ReclaimComplete(ctx))
 	e.open(ss.Client, "o", 1, ShareRead, 0)
 	e.checkDisk(1)
 }
@@ -215,13 +216,13 @@ func TestDestroyClientID(t *testing.T) {
 	ss := e.session(incarnation("host", 1))
 	c := ss.Client
 	id := e.open(c, "o", 1, ShareRead, 0)
-	e.want("with session and open", e.DestroyClientID(c.ID), ClientIDBusy)
+	e.want("with session and open", e.DestroyClientID(ctx, c.ID), ClientIDBusy)
 	e.must("DESTROY_SESSION", e.DestroySession(ss.ID, 0))
-	e.want("with open", e.DestroyClientID(c.ID), ClientIDBusy)
+	e.want("with open", e.DestroyClientID(ctx, c.ID), ClientIDBusy)
 	e.must("the open after its session", e.use(c, id, 1, ShareRead))
 	e.close(c, id, 1)
-	e.must("with nothing", e.DestroyClientID(c.ID))
-	e.want("gone", e.DestroyClientID(c.ID), StaleClientID)
+	e.must("with nothing", e.DestroyClientID(ctx, c.ID))
+	e.want("gone", e.DestroyClientID(ctx, c.ID), StaleClientID)
 	if r := e.exchange(incarnation("host", 1)); r.Confirmed || r.ID == c.ID {
 		t.Errorf("the client came back as %+v", r)
 	}
@@ -241,14 +242,23 @@ func TestClientLimit(t *testing.T) {
 }
 
 func TestReclaimComplete(t *testing.T) {
-	c := newEnv(t).client("host")
-	if c.Reclaimed() {
-		t.Error("reclaimed before RECLAIM_COMPLETE")
+	e := newEnv(t)
+	x := e.exchange(incarnation("host", 1))
+	ss, err := e.CreateSession(createOf(x.ID, x.Sequence))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := c.ReclaimComplete(); err != nil || !c.Reclaimed() {
+	c := ss.Client
+	if _, err := c.Open(ctx, e.request("owner", 1, ShareRead, 0)); err != Grace {
+		t.Errorf("OPEN before RECLAIM_COMPLETE: %v", err)
+	}
+	if err := c.ReclaimComplete(ctx); err != nil {
 		t.Errorf("RECLAIM_COMPLETE: %v", err)
 	}
-	if err := c.ReclaimComplete(); err != CompleteAlready {
+	if _, err := c.Open(ctx, e.request("owner", 1, ShareRead, 0)); err != nil {
+		t.Errorf("OPEN after RECLAIM_COMPLETE: %v", err)
+	}
+	if err := c.ReclaimComplete(ctx); err != CompleteAlready {
 		t.Errorf("RECLAIM_COMPLETE again: %v", err)
 	}
 }

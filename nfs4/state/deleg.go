@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ func (f *File) inWayLocked(dst []*Delegation, who *Client, write bool) []*Delega
 // Recall sees to it that no delegation of a client other than who goes against
 // reading a file, or with write against changing it or its names. It returns
 // Delay while one is on its way back.
-func (s *Store) Recall(key FileKey, who *Client, write bool) error {
+func (s *Store) Recall(ctx context.Context, key FileKey, who *Client, write bool) error {
 	f := s.files.find(&key)
 	if f == nil {
 		return nil
@@ -91,17 +92,19 @@ func (s *Store) Recall(key FileKey, who *Client, write bool) error {
 	f.mu.Lock()
 	inWay := f.inWayLocked(nil, who, write)
 	f.mu.Unlock()
-	if len(inWay) == 0 || s.recall(inWay) {
+	if len(inWay) == 0 || s.recall(ctx, inWay) {
 		return nil
 	}
 	return Delay
 }
 
 // recall asks for delegations back and reports whether all have come.
-func (s *Store) recall(inWay []*Delegation) bool {
+func (s *Store) recall(ctx context.Context, inWay []*Delegation) bool {
 	for _, d := range inWay {
 		if d.Client.expired() {
-			s.revokeDelegation(d)
+			if s.revokeDelegation(ctx, d) != nil {
+				return false
+			}
 			continue
 		}
 		if d.markRecalled(s.now()) {
@@ -143,7 +146,7 @@ func (d *Delegation) overdue(now int64, lease time.Duration) bool {
 // against it, and none was recalled lately. Called with o.mu.
 func (o *Open) delegate(x *OpenRequest) *Delegation {
 	s, c, f := o.client.store, o.client, o.file
-	if x.Wish == WishNone || s.contended.since(f.key, s.now()) < rest || !s.delegations.take(s.cfg.Limits.Delegations) {
+	if x.Wish == WishNone || !x.Reclaim && s.contended.since(f.key, s.now()) < rest || !s.delegations.take(s.cfg.Limits.Delegations) {
 		return nil
 	}
 	d := &Delegation{
@@ -280,16 +283,20 @@ func (d *Delegation) drop() {
 	}
 }
 
-// revokeDelegation takes d from its client, whose stateid answers so until it
-// frees it.
-func (s *Store) revokeDelegation(d *Delegation) {
+// revokeDelegation takes d from its client, on record first; its stateid answers
+// so until the client frees it. Errors: Delay.
+func (s *Store) revokeDelegation(ctx context.Context, d *Delegation) error {
+	if err := graceError(d.Client.grace.Revoke(ctx, string(d.Key.handle()))); err != nil {
+		return err
+	}
 	if !d.finish() {
-		return
+		return nil
 	}
 	d.Client.markRevoked(&d.entry, DelegRevoked, statusRecallableRevoked)
 	d.Client.mu.Lock()
 	defer d.Client.mu.Unlock()
 	delete(d.Client.delegs, d)
+	return nil
 }
 
 // Delegations returns how many there are.
@@ -325,7 +332,7 @@ func (c *Client) Delegated(id Stateid, key *FileKey) (*Delegation, error) {
 
 // reapDelegations revokes what was recalled a lease ago, and asks for some back
 // when there are nearly too many.
-func (s *Store) reapDelegations() {
+func (s *Store) reapDelegations(ctx context.Context) {
 	type count struct {
 		c *Client
 		n int
@@ -335,7 +342,7 @@ func (s *Store) reapDelegations() {
 		held := c.delegations()
 		for _, d := range held {
 			if d.overdue(s.now(), s.cfg.Lease) {
-				s.revokeDelegation(d)
+				s.revokeDelegation(ctx, d) // else at the next tick
 			}
 		}
 		if len(held) > most.n {

@@ -34,6 +34,10 @@ const (
 	CompleteAlready
 	Resource
 	Denied
+	Grace
+	NoGrace
+	ReclaimBad
+	ReclaimConflict
 )
 
 var errorText = [...]string{
@@ -66,6 +70,10 @@ var errorText = [...]string{
 	CompleteAlready: "reclaim complete already",
 	Resource:        "out of resources",
 	Denied:          "byte-range lock conflict",
+	Grace:           "grace period",
+	NoGrace:         "nothing to reclaim",
+	ReclaimBad:      "reclaim of what was revoked",
+	ReclaimConflict: "reclaim against another's state",
 }
 
 func (e Error) Error() string { return errorText[e] }

@@ -28,21 +28,19 @@ func (s *Store) Reap(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.reapClients()
-			s.reapDelegations()
+			s.reapClients(ctx)
+			s.reapDelegations(ctx)
 			s.balance()
 		}
 	}
 }
 
-func (s *Store) reapClients() {
-	s.mu.Lock()
-	defer s.unlock()
+func (s *Store) reapClients(ctx context.Context) {
 	var over, courtesy []*Client
 	s.clients.all(func(c *Client) {
 		switch {
 		case !c.expired():
-		case c.confirmed && c.holds() && c.idle() <= s.cfg.Lease+s.cfg.Courtesy:
+		case c.holds() && c.idle() <= s.cfg.Lease+s.cfg.Courtesy:
 			courtesy = append(courtesy, c)
 		default:
 			over = append(over, c)
@@ -53,6 +51,8 @@ func (s *Store) reapClients() {
 		over = append(over, courtesy[:n]...)
 	}
 	for _, c := range over {
-		s.forgetLocked(c)
+		if c.bar(c.expired) {
+			s.forget(ctx, c) // else at the next tick
+		}
 	}
 }

@@ -70,9 +70,9 @@ func TestCourtesy(t *testing.T) {
 		}
 		e.want("the revoked stateid, still", c.TestStateid(wanted), Expired)
 
-		e.must("FREE_STATEID", c.FreeStateid(wanted))
+		e.must("FREE_STATEID", c.FreeStateid(ctx, wanted))
 		e.want("the freed stateid", c.TestStateid(wanted), BadStateid)
-		e.want("FREE_STATEID again", c.FreeStateid(wanted), BadStateid)
+		e.want("FREE_STATEID again", c.FreeStateid(ctx, wanted), BadStateid)
 		e.must("the new stateid", e.use(c, shared, 1, ShareWrite))
 
 		e.close(c, shared, 1)

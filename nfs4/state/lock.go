@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -32,6 +33,7 @@ type LockRequest struct {
 	Key      FileKey
 	Write    bool
 	Range    ranges.Range
+	Reclaim  bool // of a lock of the run before
 	Wait     bool // the client would like to be told when the range is free
 	// Open opens the file anew, so that the file system can hold the locks of
 	// this owner apart from others'.
@@ -48,9 +50,13 @@ type Holder struct {
 }
 
 // Lock grants a byte-range lock (RFC 8881, 18.10). With Denied it returns the
-// holder. Errors: Denied, OpenMode, Resource, Delay, those of a stateid, and
-// what x.Open returns.
-func (c *Client) Lock(x LockRequest) (Stateid, Holder, error) {
+// holder. Errors: Denied, OpenMode, Resource, Delay, Grace, those of a stateid,
+// and what x.Open returns; for a reclaim NoGrace, ReclaimBad and ReclaimConflict.
+func (c *Client) Lock(ctx context.Context, x LockRequest) (Stateid, Holder, error) {
+	if err := c.pass(ctx, x.Reclaim, &x.Key, false); err != nil {
+		return Stateid{}, Holder{}, err
+	}
+	defer c.grace.Leave()
 	for {
 		o, l, err := c.locker(&x)
 		if err != nil {
@@ -58,10 +64,15 @@ func (c *Client) Lock(x LockRequest) (Stateid, Holder, error) {
 		}
 		id, holder, expired, err := o.lock(l, &x)
 		o.mu.Unlock()
-		if expired == nil {
+		switch {
+		case expired == nil && err == Denied && x.Reclaim:
+			return Stateid{}, Holder{}, ReclaimConflict
+		case expired == nil:
 			return id, holder, err
 		}
-		expired.revoke(Expired)
+		if err := expired.seize(ctx); err != nil {
+			return Stateid{}, Holder{}, err
+		}
 	}
 }
 
@@ -227,7 +238,11 @@ func (l *Locks) closeFile() {
 
 // Test returns who holds a lock against one that a lock-owner would like (RFC
 // 8881, 18.11): Denied, or nil if nobody does.
-func (c *Client) Test(key FileKey, owner []byte, write bool, r ranges.Range) (Holder, error) {
+func (c *Client) Test(ctx context.Context, key FileKey, owner []byte, write bool, r ranges.Range) (Holder, error) {
+	if err := c.pass(ctx, false, &key, false); err != nil {
+		return Holder{}, err
+	}
+	defer c.grace.Leave()
 	f := c.store.files.find(&key)
 	if f == nil {
 		return Holder{}, nil
@@ -248,7 +263,9 @@ func (c *Client) Test(key FileKey, owner []byte, write bool, r ranges.Range) (Ho
 		case expired == nil:
 			return holder(held), Denied
 		}
-		expired.revoke(Expired)
+		if err := expired.seize(ctx); err != nil {
+			return Holder{}, err
+		}
 	}
 }
 

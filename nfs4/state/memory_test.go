@@ -51,7 +51,7 @@ var footprints = []struct {
 		return func(i int) {
 			x := e.request("open id: 0123456789abcdef", 0, ShareRead, 0)
 			x.Key.FS = uint32(i)
-			_, err := c.Open(x)
+			_, err := c.Open(ctx, x)
 			e.must("OPEN", err)
 		}
 	}},

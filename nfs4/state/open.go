@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -38,6 +39,7 @@ type OpenRequest struct {
 	Owner        []byte
 	Key          FileKey
 	Access, Deny Share
+	Reclaim      bool // of an open of the run before
 	// Open opens the file for at least access: when the reservation is granted
 	// and what is open already does not do, and for a write delegation.
 	Open func(access Share) (fsal.File, error)
@@ -63,9 +65,14 @@ type Opened struct {
 }
 
 // Open grants an open, or adds to one of the same owner: `other` stays and the
-// seqid grows (RFC 8881, 18.16.3). Errors: ShareDenied, Resource, Delay, and
-// what x.Open and x.Granted return.
-func (c *Client) Open(x OpenRequest) (Opened, error) {
+// seqid grows (RFC 8881, 18.16.3). Errors: ShareDenied, Resource, Delay, Grace,
+// and what x.Open and x.Granted return; for a reclaim NoGrace, ReclaimBad and
+// ReclaimConflict.
+func (c *Client) Open(ctx context.Context, x OpenRequest) (Opened, error) {
+	if err := c.passOpen(ctx, &x); err != nil {
+		return Opened{}, err
+	}
+	defer c.grace.Leave()
 	// recalled says that delegations were asked for once: should others be
 	// granted meanwhile, the client has to come again.
 	for recalled := false; ; {
@@ -76,11 +83,15 @@ func (c *Client) Open(x OpenRequest) (Opened, error) {
 		opened, obstacle, err := o.grant(&x)
 		switch {
 		case obstacle.expired != nil:
-			obstacle.expired.revoke(Expired)
+			if err := obstacle.expired.seize(ctx); err != nil {
+				return Opened{}, err
+			}
 		case len(obstacle.delegs) > 0 && !recalled:
-			if recalled = true; !c.store.recall(obstacle.delegs) {
+			if recalled = true; !c.store.recall(ctx, obstacle.delegs) {
 				return Opened{}, Delay
 			}
+		case err == ShareDenied && x.Reclaim:
+			return Opened{}, ReclaimConflict
 		case err != nil || opened.Stateid != Stateid{}:
 			return opened, err
 		}
@@ -192,15 +203,18 @@ func (o *Open) drop() {
 	}
 }
 
-// revoke takes from an expired client what o holds; its stateid answers why
-// until the client frees it (RFC 8881, 8.4.2 and 8.2.4).
-func (o *Open) revoke(why Error) {
+// revoke takes from a client what it holds by o, unless it came back; its
+// stateid answers why until the client frees it (RFC 8881, 8.2.4).
+func (o *Open) revoke(why Error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || !o.client.expired() {
-		return
+	if !o.closed && !o.client.expired() {
+		return false
 	}
-	o.closeLocked(why)
+	if !o.closed {
+		o.closeLocked(why)
+	}
+	return true
 }
 
 // openFor finds the open that id names and locks it.

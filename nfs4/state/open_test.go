@@ -143,7 +143,7 @@ func TestFailedOpen(t *testing.T) {
 			a, b := e.client("a"), e.client("b")
 			x := e.request("o", 1, both, both)
 			tt.change(&x)
-			_, err := a.Open(x)
+			_, err := a.Open(ctx, x)
 			e.want("OPEN", err, tt.want)
 			e.checkEmpty()
 
@@ -151,7 +151,7 @@ func TestFailedOpen(t *testing.T) {
 			shared := e.open(b, "o", 1, ShareRead, 0)
 			x = e.request("o", 1, ShareWrite, ShareWrite)
 			tt.change(&x)
-			_, err = a.Open(x)
+			_, err = a.Open(ctx, x)
 			e.want("the upgrade", err, tt.want)
 			e.must("the stateid afterwards", a.TestStateid(id))
 			e.must("reading afterwards", e.use(a, id, 1, ShareRead))
@@ -303,7 +303,7 @@ func TestSeqidRace(t *testing.T) {
 			}
 			return nil
 		}
-		r, err := c.Open(x)
+		r, err := c.Open(ctx, x)
 		e.must("OPEN", err)
 		late.Wait()
 		id = r.Stateid
@@ -351,7 +351,7 @@ func TestErrorsPassThrough(t *testing.T) {
 	e := newEnv(t)
 	x := e.request("o", 1, ShareRead, 0)
 	x.Open = func(Share) (fsal.File, error) { return nil, fmt.Errorf("open: %w", syscall.EACCES) }
-	if _, err := e.client("a").Open(x); !errors.Is(err, syscall.EACCES) {
+	if _, err := e.client("a").Open(ctx, x); !errors.Is(err, syscall.EACCES) {
 		t.Errorf("OPEN: %v", err)
 	}
 }

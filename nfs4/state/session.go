@@ -52,15 +52,16 @@ const (
 
 // CreateSession confirms a client and gives it a session. A replay returns
 // what the first call returned. Errors: StaleClientID, SeqMisordered,
-// ClIDInUse, TooSmall, Inval, NoSpace.
+// ClIDInUse, TooSmall, Inval, NoSpace, Delay.
 func (s *Store) CreateSession(x CreateSession) (*Session, error) {
 	s.mu.Lock()
 	defer s.unlock()
 	c := s.client(x.Client)
-	if c == nil {
-		return nil, StaleClientID
-	}
 	switch {
+	case c == nil:
+		return nil, StaleClientID
+	case c.barred.Load():
+		return nil, Delay
 	case x.Sequence == c.create.next-1 && c.create.replay:
 		return c.create.session, c.create.err
 	case x.Sequence != c.create.next:

@@ -63,9 +63,15 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 	}
 	ss.running.Add(1)
 	ss.Client.running.Add(1)
-	if ss.Ended() {
+	switch {
+	case ss.Ended():
+		err = BadSession
+	case ss.Client.barred.Load():
+		err = Delay
+	}
+	if err != nil {
 		ss.leave()
-		return nil, nil, BadSession
+		return nil, nil, err
 	}
 	ss.Client.renew()
 	sl.session, sl.seq, sl.busy, sl.kept, sl.retired = ss, q.Sequence, true, false, false

@@ -28,16 +28,21 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/grace"
 )
 
 // ClientID is a clientid4: boot epoch (32 bits), index (20) and generation (12).
 type ClientID uint64
+
+// String names the principal for people.
+func (p Principal) String() string { return fmt.Sprintf("uid %d, flavor %d", p.UID, p.Flavor) }
 
 // SessionID is a sessionid4: boot epoch (4 bytes), client index (4), random (8).
 type SessionID [16]byte
@@ -57,6 +62,8 @@ type Config struct {
 	Now      func() time.Time
 	// RefuseDuplicates turns away a client whose owner string another uses.
 	RefuseDuplicates bool
+	// Grace says who may have what after a restart, and keeps the records.
+	Grace *grace.Controller
 	// Callbacks tells clients of recalls and free locks.
 	Callbacks Callbacks
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidegate/tidegate/fsal"
 	"pgregory.net/rapid"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/grace/gracetest"
 )
+
+var ctx = context.Background()
 
 const (
 	testEpoch = 0x5eed
@@ -37,6 +42,7 @@ func newEnv(t rapid.TB, change ...func(*Config)) *env {
 	for _, f := range change {
 		f(&cfg)
 	}
+	cfg.Grace = gracetest.Steady(t.(gracetest.TB))
 	return &env{TB: t, Store: New(cfg)}
 }
 
@@ -137,7 +143,8 @@ func (e *env) exchange(x ExchangeID) Exchanged {
 	return r
 }
 
-// session makes another session of the client that x names.
+// session makes another session of the client that x names, which has nothing
+// to reclaim.
 func (e *env) session(x ExchangeID) *Session {
 	e.Helper()
 	r := e.exchange(x)
@@ -145,10 +152,13 @@ func (e *env) session(x ExchangeID) *Session {
 	if err != nil {
 		e.Fatalf("CREATE_SESSION of %q: %v", x.Owner, err)
 	}
+	if err := ss.Client.ReclaimComplete(ctx); err != nil && err != CompleteAlready {
+		e.Fatalf("RECLAIM_COMPLETE of %q: %v", x.Owner, err)
+	}
 	return ss
 }
 
-// client makes a confirmed client.
+// client makes a confirmed client that has nothing to reclaim.
 func (e *env) client(owner string) *Client {
 	e.Helper()
 	return e.session(incarnation(owner, 1)).Client
@@ -167,7 +177,7 @@ func (e *env) request(owner string, file byte, access, deny Share) OpenRequest {
 }
 
 func (e *env) tryOpen(c *Client, owner string, file byte, access, deny Share) (Stateid, error) {
-	r, err := c.Open(e.request(owner, file, access, deny))
+	r, err := c.Open(ctx, e.request(owner, file, access, deny))
 	return r.Stateid, err
 }
 
@@ -262,14 +272,14 @@ func TestClientIDs(t *testing.T) {
 	id := e.exchange(incarnation("a", 1)).ID
 	for bit := range 64 {
 		forged := id ^ 1<<bit
-		if err := e.DestroyClientID(forged); err != StaleClientID {
+		if err := e.DestroyClientID(ctx, forged); err != StaleClientID {
 			t.Errorf("bit %d flipped: DESTROY_CLIENTID: %v", bit, err)
 		}
 		if _, err := e.CreateSession(createOf(forged, 1)); err != StaleClientID {
 			t.Errorf("bit %d flipped: CREATE_SESSION: %v", bit, err)
 		}
 	}
-	e.must("DESTROY_CLIENTID", e.DestroyClientID(id))
+	e.must("DESTROY_CLIENTID", e.DestroyClientID(ctx, id))
 }
 
 // An index of a client that is gone names nobody until it is used again, and
@@ -283,8 +293,8 @@ func TestClientIDsAreNotReused(t *testing.T) {
 			t.Fatalf("client id %x comes twice", id)
 		}
 		seen[id] = true
-		e.must("DESTROY_CLIENTID", e.DestroyClientID(id))
-		e.want("DESTROY_CLIENTID again", e.DestroyClientID(id), StaleClientID)
+		e.must("DESTROY_CLIENTID", e.DestroyClientID(ctx, id))
+		e.want("DESTROY_CLIENTID again", e.DestroyClientID(ctx, id), StaleClientID)
 	}
 }
 
@@ -348,11 +358,11 @@ func TestStateids(t *testing.T) {
 		if err := a.TestStateid(forged); err != BadStateid && err != StaleStateid {
 			t.Errorf("bit %d flipped: %v", bit, err)
 		}
-		if err := a.FreeStateid(forged); err != BadStateid && err != StaleStateid {
+		if err := a.FreeStateid(ctx, forged); err != BadStateid && err != StaleStateid {
 			t.Errorf("bit %d flipped: FREE_STATEID: %v", bit, err)
 		}
 	}
-	e.want("FREE_STATEID of an open", a.FreeStateid(id), LocksHeld)
+	e.want("FREE_STATEID of an open", a.FreeStateid(ctx, id), LocksHeld)
 	e.checkDisk(2)
 }
 

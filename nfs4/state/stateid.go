@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"encoding/binary"
 	"sync/atomic"
 
@@ -118,8 +119,8 @@ func (c *Client) TestStateid(id Stateid) error {
 }
 
 // FreeStateid lets go of a stateid without locks: one that was revoked (RFC
-// 8881, 18.38). Errors: BadStateid, OldStateid, StaleStateid, LocksHeld.
-func (c *Client) FreeStateid(id Stateid) error {
+// 8881, 18.38). Errors: BadStateid, OldStateid, StaleStateid, LocksHeld, Delay.
+func (c *Client) FreeStateid(ctx context.Context, id Stateid) error {
 	e, err := c.lookup(id, nil)
 	if e == nil {
 		return err
@@ -129,8 +130,7 @@ func (c *Client) FreeStateid(id Stateid) error {
 	}
 	switch {
 	case e.revoked.Load() != 0:
-		c.acknowledge(e)
-		return nil
+		return c.acknowledge(ctx, e)
 	case e.locks != nil:
 		return e.locks.free()
 	}
@@ -141,6 +141,7 @@ func (c *Client) FreeStateid(id Stateid) error {
 const (
 	statusExpiredSome       = 0x10
 	statusRecallableRevoked = 0x40
+	statusReclaimNeeded     = 0x100
 )
 
 // markRevoked makes a stateid answer why, and raises a status flag, until the
@@ -156,12 +157,18 @@ func (c *Client) markRevoked(e *entry, why Error, flag uint32) {
 	c.status.Or(flag)
 }
 
-// acknowledge ends the life of a revoked stateid.
-func (c *Client) acknowledge(e *entry) {
+// acknowledge ends the life of a revoked stateid. The last one of its file lets
+// the client reclaim there again after a restart.
+func (c *Client) acknowledge(ctx context.Context, e *entry) error {
+	if c.lost(e) == 1 {
+		if err := graceError(c.grace.Acknowledge(ctx, string(e.key().handle()))); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.revoked[e]; !ok {
-		return
+		return nil
 	}
 	delete(c.revoked, e)
 	var flags uint32
@@ -170,6 +177,19 @@ func (c *Client) acknowledge(e *entry) {
 	}
 	c.status.Store(flags)
 	c.stateids.remove(e.index())
+	return nil
+}
+
+// lost counts the revoked stateids of e's file.
+func (c *Client) lost(e *entry) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for x := range c.revoked {
+		if *x.key() == *e.key() {
+			n++
+		}
+	}
+	return n
 }
 
 // Handle is an open fsal.File in use; it is closed when the open and all that
@@ -237,4 +257,10 @@ func (s *Store) HandleOf(key FileKey) *Handle {
 }
 
 // Status is the client's part of SEQUENCE's status flags (RFC 8881, 18.46.3).
-func (c *Client) Status() uint32 { return c.status.Load() }
+func (c *Client) Status() uint32 {
+	flags := c.status.Load()
+	if c.grace.ReclaimNeeded() {
+		flags |= statusReclaimNeeded
+	}
+	return flags
+}

@@ -1,0 +1,94 @@
+package state
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidegate/tidegate/grace"
+)
+
+// graceError maps what the gate answers.
+func graceError(err error) error {
+	var why grace.Error
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &why):
+		return Delay
+	}
+	return [...]Error{
+		grace.Grace: Grace, grace.NoGrace: NoGrace, grace.Delay: Delay, grace.CompleteAlready: CompleteAlready,
+	}[why]
+}
+
+// pass passes the gate for new state, or with reclaim for state of the run
+// before on the file of key; c.grace.Leave must follow. The client is on record
+// then, with exclusive as one that may deny others.
+func (c *Client) pass(ctx context.Context, reclaim bool, key *FileKey, exclusive bool) error {
+	kind := grace.NewState
+	if reclaim {
+		kind = grace.Reclaim
+	}
+	return c.passAs(ctx, kind, key, exclusive)
+}
+
+func (c *Client) passAs(ctx context.Context, kind grace.Kind, key *FileKey, exclusive bool) error {
+	if err := c.grace.Enter(kind); err != nil {
+		return graceError(err)
+	}
+	err := error(nil)
+	if kind == grace.Reclaim && c.grace.Lost(key.handle()) {
+		err = ReclaimBad
+	}
+	if err == nil {
+		err = graceError(c.grace.Record(ctx, exclusive))
+	}
+	if err != nil {
+		c.grace.Leave()
+	}
+	return err
+}
+
+// passOpen passes the gate for an OPEN. One that denies nothing may pass in a
+// grace period too, without a delegation (RFC 8881, 8.4.2).
+func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
+	err := c.pass(ctx, x.Reclaim, &x.Key, x.Deny != 0 || x.Wish != WishNone)
+	if err == Grace && x.Deny == 0 {
+		x.Wish = WishNone
+		err = c.passAs(ctx, grace.Harmless, &x.Key, false)
+	}
+	return err
+}
+
+// Special says whether the client may do I/O on a file without an open of its
+// own, under a special stateid. Errors: Locked, Grace, Delay while a delegation
+// of another client is on its way back.
+func (c *Client) Special(ctx context.Context, key FileKey, want Share) error {
+	s := c.store
+	if err := s.cfg.Grace.Enter(grace.Harmless); err != nil {
+		return graceError(err)
+	}
+	defer s.cfg.Grace.Leave()
+	if err := s.Denied(key, want); err != nil {
+		return err
+	}
+	return s.Recall(ctx, key, c, want&ShareWrite != 0)
+}
+
+// handle names a file on record.
+func (k *FileKey) handle() []byte {
+	return k.Key.AppendTo([]byte{byte(k.FS >> 24), byte(k.FS >> 16), byte(k.FS >> 8), byte(k.FS)})
+}
+
+// seize revokes what an expired client holds by o, on record first: after a
+// restart it cannot be reclaimed (RFC 8881, 8.4.3). Errors: Delay.
+func (o *Open) seize(ctx context.Context) error {
+	handle := string(o.file.key.handle())
+	if err := graceError(o.client.grace.Revoke(ctx, handle)); err != nil {
+		return err
+	}
+	if o.revoke(Expired) {
+		return nil
+	}
+	return graceError(o.client.grace.Acknowledge(ctx, handle))
+}
