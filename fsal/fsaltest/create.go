@@ -56,6 +56,7 @@ func create(e *env) {
 		{"new", createNew},
 		{"existing", createExisting},
 		{"exclusive", createExclusive},
+		{"verifier", createVerifier},
 		{"race", createRace},
 		{"exclusive race", createExclusiveRace},
 	} {
@@ -205,7 +206,16 @@ func createExclusive(e *env) {
 		equal(e, len(list), 0, "extended attributes")
 	}
 
-	// The verifier goes with the file, not with its name.
+}
+
+// createVerifier checks whose a verifier is.
+func createVerifier(e *env) {
+	spec := fsal.CreateSpec{Mode: fsal.CreateExclusive, Verifier: [8]byte{1}, Attr: mode(0o600), Open: rw}
+	c, err := e.tryCreate(e.dir, "x", spec)
+	e.ok(err, "exclusive create")
+	e.close(c.File)
+
+	// It goes with the file, not with its name.
 	e.rename(e.dir, "x", e.dir, "y")
 	c, err = e.tryCreate(e.dir, "x", spec)
 	e.ok(err, "exclusive create of a name that is free again")

@@ -155,15 +155,7 @@ func restartOnce(e *env, kill bool) {
 	d = e.resolve(e.FS, dir)
 	e.dir = e.resolve(e.FS, root)
 
-	again, err := e.tryCreate(d, "exclusive", spec)
-	e.ok(err, "exclusive create with the same verifier after a restart")
-	equal(e, again.Made, false, "Made")
-	equal(e, again.Node.Key(), file, "Key")
-	e.close(again.File)
-	spec.Verifier[0]++
-	_, err = e.tryCreate(d, "exclusive", spec)
-	e.refused(err, syscall.EEXIST, "exclusive create with another verifier after a restart")
-
+	e.createdBefore(d, spec, file)
 	seen := map[string]bool{}
 	rest, _, eof := e.listFrom(d, cookie, 1000)
 	for _, name := range append(first, rest...) {
@@ -174,4 +166,18 @@ func restartOnce(e *env, kill bool) {
 	}
 	equal(e, eof, true, "eof")
 	equal(e, len(seen), 301, "entries seen before and after a restart")
+}
+
+// createdBefore checks that the file that spec made before a restart is known
+// by its verifier.
+func (e *env) createdBefore(d fsal.Node, spec fsal.CreateSpec, file fsal.Key) {
+	e.Helper()
+	again, err := e.tryCreate(d, "exclusive", spec)
+	e.ok(err, "exclusive create with the same verifier after a restart")
+	equal(e, again.Made, false, "Made")
+	equal(e, again.Node.Key(), file, "Key")
+	e.close(again.File)
+	spec.Verifier[0]++
+	_, err = e.tryCreate(d, "exclusive", spec)
+	e.refused(err, syscall.EEXIST, "exclusive create with another verifier after a restart")
 }

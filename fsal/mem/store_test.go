@@ -52,79 +52,92 @@ func heights() []uint64 {
 	return append(at, end-4*chunkSize)
 }
 
-// TestStore does the same at random to two stores and to what is plain.
+// A pair is two stores that share one space, and what is plain of each.
+type pair struct {
+	*rapid.T
+	free   space
+	stores [2]store
+	models [2]plain
+	fill   byte
+}
+
+func (p *pair) pick(label string) int { return rapid.IntRange(0, 1).Draw(p.T, label) }
+
+func (p *pair) start(label string) uint64 {
+	return rapid.SampledFrom([]uint64{0, chunkSize, chunkSize << fanBits, end - 4*chunkSize}).Draw(p.T, label)
+}
+
+// offset is at the start of a chunk, or near.
+func (p *pair) offset(label string) uint64 {
+	at := p.start(label) + uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 300, grain}).Draw(p.T, "beyond"))
+	return at - min(at, uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 300}).Draw(p.T, "before")))
+}
+
+func (p *pair) size() uint64 {
+	return rapid.SampledFrom([]uint64{1, 50, 700, grain, grain + 1, chunkSize, chunkSize + 5}).Draw(p.T, "size")
+}
+
+func (p *pair) write() {
+	i, off := p.pick("store"), p.offset("off")
+	p.fill = p.fill%250 + 1
+	b := bytes.Repeat([]byte{p.fill}, int(p.size()))
+	if n := p.stores[i].write(&p.free, b, off); n != len(b) {
+		p.Fatalf("wrote %d of %d", n, len(b))
+	}
+	p.models[i].write(b, off)
+}
+
+func (p *pair) punch(off, to uint64) {
+	i := p.pick("store")
+	p.stores[i].punch(&p.free, off, to)
+	p.models[i].punch(off, to)
+}
+
+func (p *pair) promise() {
+	i, off := p.pick("store"), p.offset("off")
+	if !p.stores[i].promise(&p.free, off, off+p.size()) {
+		p.Fatal("no room")
+	}
+}
+
+func (p *pair) copy(off, to, n uint64) {
+	i, j := p.pick("from"), p.pick("to")
+	if i == j && overlap(off, to, n) {
+		return
+	}
+	if got := p.stores[j].copyFrom(&p.free, &p.stores[i], off, to, n); got != n {
+		p.Fatalf("copied %d of %d", got, n)
+	}
+	p.models[j].write(p.models[i].read(off, int(n)), to)
+}
+
+func (p *pair) check() {
+	if left, used := p.free.left(), p.stores[0].used+p.stores[1].used; left != p.free.size-used {
+		p.Fatalf("%d are in use and %d free", used, left)
+	}
+	for i := range p.stores {
+		compare(p.T, &p.stores[i], p.models[i])
+	}
+}
+
+// TestStore does the same at random to stores and to what is plain.
 func TestStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var free space
-		const room = 1 << 30
-		free.open(room)
-		var stores [2]store
-		models := [2]plain{{}, {}}
-		start := func(label string) uint64 {
-			return rapid.SampledFrom([]uint64{0, chunkSize, chunkSize << fanBits, end - 4*chunkSize}).Draw(t, label)
-		}
-		offset := func(label string) uint64 {
-			at := start(label)
-			at += uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 300, grain}).Draw(t, "beyond"))
-			return at - min(at, uint64(rapid.SampledFrom([]int{0, 0, 0, 1, 300}).Draw(t, "before")))
-		}
-		size := func() uint64 {
-			return rapid.SampledFrom([]uint64{1, 50, 700, grain, grain + 1, chunkSize, chunkSize + 5}).Draw(t, "size")
-		}
-		pick := func(label string) int { return rapid.IntRange(0, 1).Draw(t, label) }
-		dup := func(off, to, n uint64) {
-			i, j := pick("from"), pick("to")
-			if i == j && overlap(off, to, n) {
-				return
-			}
-			if got := stores[j].copyFrom(&free, &stores[i], off, to, n); got != n {
-				t.Fatalf("copied %d of %d", got, n)
-			}
-			models[j].write(models[i].read(off, int(n)), to)
-		}
-		var fill byte
+		p := &pair{T: t, models: [2]plain{{}, {}}}
+		p.free.open(1 << 30)
 		t.Repeat(map[string]func(*rapid.T){
-			"write": func(*rapid.T) {
-				i, off := pick("store"), offset("off")
-				fill = fill%250 + 1
-				p := bytes.Repeat([]byte{fill}, int(size()))
-				if n := stores[i].write(&free, p, off); n != len(p) {
-					t.Fatalf("wrote %d of %d", n, len(p))
-				}
-				models[i].write(p, off)
-			},
-			"punch": func(*rapid.T) {
-				i, off := pick("store"), offset("off")
-				to := off + size()
-				stores[i].punch(&free, off, to)
-				models[i].punch(off, to)
-			},
-			"truncate": func(*rapid.T) {
-				i, off := pick("store"), offset("off")
-				stores[i].punch(&free, off, end)
-				models[i].punch(off, end)
-			},
-			"promise": func(*rapid.T) {
-				i, off := pick("store"), offset("off")
-				if !stores[i].promise(&free, off, off+size()) {
-					t.Fatal("no room")
-				}
-			},
-			"copy":  func(*rapid.T) { dup(offset("off"), offset("to"), size()) },
-			"share": func(*rapid.T) { dup(start("off"), start("to"), chunkSize) },
-			"": func(*rapid.T) {
-				if used := stores[0].used + stores[1].used; free.left() != room-used {
-					t.Fatalf("%d are in use and %d free", used, free.left())
-				}
-				for i := range stores {
-					compare(t, &stores[i], models[i])
-				}
-			},
+			"write":    func(*rapid.T) { p.write() },
+			"punch":    func(*rapid.T) { off := p.offset("off"); p.punch(off, off+p.size()) },
+			"truncate": func(*rapid.T) { p.punch(p.offset("off"), end) },
+			"promise":  func(*rapid.T) { p.promise() },
+			"copy":     func(*rapid.T) { p.copy(p.offset("off"), p.offset("to"), p.size()) },
+			"share":    func(*rapid.T) { p.copy(p.start("off"), p.start("to"), chunkSize) },
+			"":         func(*rapid.T) { p.check() },
 		})
-		for i := range stores {
-			stores[i].punch(&free, 0, end)
-			if stores[i].used != 0 || stores[i].root != nil {
-				t.Fatalf("%d bytes are left", stores[i].used)
+		for i := range p.stores {
+			p.stores[i].punch(&p.free, 0, end)
+			if p.stores[i].used != 0 || p.stores[i].root != nil {
+				t.Fatalf("%d bytes are left", p.stores[i].used)
 			}
 		}
 	})
