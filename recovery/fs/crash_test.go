@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
@@ -80,9 +81,7 @@ func (e *enumeration) play(d *crashDisk, worlds []world, steps []step, depth int
 			d.crashes(latest, e.rng, func(left *crashDisk) { e.crash(left, either, key, depth-1, trace+" | CRASH") })
 		}
 		crash(false)
-		d.step = func() {
-			crash(true)
-		}
+		d.step = func() { crash(true) }
 		start, err := s.do(b, worlds[0])
 		d.step = nil
 		if err != nil {
@@ -123,7 +122,7 @@ func (e *enumeration) crash(left *crashDisk, worlds []world, key string, depth i
 	left = left.copy()
 	if depth == 0 {
 		e.checked++
-		start, err := e.backend(left).Begin(nil)
+		start, err := e.backend(left).Begin(context.Background())
 		if err != nil {
 			e.fail("%s: %v", trace, err)
 		} else if len(settle(worlds, start)) == 0 {
