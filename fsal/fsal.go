@@ -123,6 +123,7 @@ type Limits struct {
 	NoStableKeys         bool   // Keys are lost when the FS is closed
 	ExclusiveKeepsTimes  bool   // exclusive create leaves Atime and Mtime settable at once
 	TimeGranularityNanos uint32
+	CloneBlock           uint32 // bytes that Cloner's ranges come in multiples of; 0: it is never there
 }
 
 // Statfs is the capacity of a tree, in bytes and in files.

@@ -97,6 +97,7 @@ var attrRows = [...]attrRow{
 	{attr: wire.AttrMountedOnFileID, get: hyper((*subject).mountedOn)},
 	{attr: wire.AttrModeSetMasked, set: setModeMasked, sets: fsal.SetMode},
 	{attr: wire.AttrSuppAttrExclCreat, get: bitmap(func(s *subject) wire.Bitmap { return s.offer().exclusive })},
+	{attr: wire.AttrCloneBlkSize, minor: 2, get: word(func(s *subject) uint32 { return s.export.limits.CloneBlock })},
 	{attr: wire.AttrChangeAttrType, minor: 2, get: word((*subject).changeType)},
 	{attr: wire.AttrModeUmask, minor: 2, set: setModeUmask, sets: fsal.SetMode},
 	{attr: wire.AttrXattrSupport, minor: 2, get: flag(func(s *subject) bool { return s.export.xattrs })},
@@ -144,6 +145,9 @@ func offersOf(limits *fsal.Limits, root *fsal.Attr) (offers [3]offer) {
 		all := having(func(r *attrRow) bool { return r.minor <= uint32(minor) })
 		if root.Btime == (fsal.Time{}) {
 			all.Clear(wire.AttrTimeCreate)
+		}
+		if limits.CloneBlock == 0 {
+			all.Clear(wire.AttrCloneBlkSize)
 		}
 		exclusive := all.And(settable).AndNot(changeOnly)
 		exclusive.Clear(wire.AttrTimeCreate)

@@ -14,7 +14,7 @@ import (
 func sample() *subject {
 	key, _ := fsal.MakeKey([]byte("object"))
 	limits := fsal.Limits{
-		MaxName: 200, MaxLink: 201, MaxFileSize: 202, MaxRead: 4096, TimeGranularityNanos: 100,
+		MaxName: 200, MaxLink: 201, MaxFileSize: 202, MaxRead: 4096, TimeGranularityNanos: 100, CloneBlock: 203,
 		Symlinks: true, ChownRestricted: true,
 	}
 	attr := fsal.Attr{
@@ -45,7 +45,7 @@ func putWords(e *xdr.Encoder, v []uint32) {
 
 // told is every attribute that can be read and its value for sample.
 var told = map[wire.Attr]func(*xdr.Encoder){
-	wire.AttrSupportedAttrs:  words(3, 0xfcff8fff, 0x00fdbe3e, 0x00068c00),
+	wire.AttrSupportedAttrs:  words(3, 0xfcff8fff, 0x00fdbe3e, 0x0006ac00),
 	wire.AttrType:            word32(4),
 	wire.AttrFHExpireType:    word32(0),
 	wire.AttrChange:          word64(13),
@@ -91,6 +91,7 @@ var told = map[wire.Attr]func(*xdr.Encoder){
 	// size, mode, owner, owner_group; both times, time_create being left out, as
 	// they hold the verifier; mode_umask.
 	wire.AttrSuppAttrExclCreat: words(3, 1<<4, 1<<1|1<<4|1<<5, 1<<17),
+	wire.AttrCloneBlkSize:      word32(203),
 	wire.AttrChangeAttrType:    word32(0),
 	wire.AttrXattrSupport:      word32(1),
 }

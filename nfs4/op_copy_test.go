@@ -213,6 +213,9 @@ func TestClone(t *testing.T) {
 			t.Errorf("%s: the destination holds %q, want %q", tt.name, got, tt.want)
 		}
 	}
+	if got, want := c.attrs(firstPath, wire.AttrCloneBlkSize).Values, []byte{0, 0, 0, 1}; !bytes.Equal(got, want) {
+		t.Errorf("clone_blksize %x, want %x", got, want)
+	}
 	c.ok(cloning(src, src, 0, 10, 5)...)
 	if got := c.content(src); string(got) != "abcdefghijabcde" {
 		t.Errorf("within one file: %q", got)
@@ -231,6 +234,9 @@ func TestCloneRefused(t *testing.T) {
 	c.write(dst, 0, []byte("0123456789"))
 	far := c.file(secondPath, "far", both, 0)
 	one, two := c.file("/plain", "one", both, 0), c.file("/plain", "two", both, 0)
+	if got := c.attrs("/plain", wire.AttrCloneBlkSize); !got.Mask.IsZero() {
+		t.Errorf("without clones there is %v", got.Mask)
+	}
 	for _, tt := range []struct {
 		name string
 		want wire.Status

@@ -101,6 +101,12 @@ func plain(n fsal.Node, err error) (fsal.Node, error) {
 	return plainNode{n}, nil
 }
 
+func (fs plainFS) Limits() fsal.Limits {
+	l := fs.FS.Limits()
+	l.CloneBlock = 0
+	return l
+}
+
 func (fs plainFS) Root(r *fsal.Req) (fsal.Node, error) { return plain(fs.FS.Root(r)) }
 
 func (fs plainFS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {

@@ -132,7 +132,7 @@ func (fs *FS) Limits() fsal.Limits {
 		MaxName: maxName, MaxLink: maxLink, MaxFileSize: maxSize,
 		ChownRestricted: true, Symlinks: true, HardLinks: true,
 		MaxRead: maxIO, MaxWrite: maxIO,
-		NoStableKeys: true, ExclusiveKeepsTimes: true, TimeGranularityNanos: 1,
+		NoStableKeys: true, ExclusiveKeepsTimes: true, TimeGranularityNanos: 1, CloneBlock: 1,
 	}
 }
 
