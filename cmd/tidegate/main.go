@@ -32,7 +32,7 @@ func main() {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), versionCommand())
+	root.AddCommand(serveCommand(), graceCommand(), versionCommand())
 	err := root.Execute()
 	if err == nil {
 		return

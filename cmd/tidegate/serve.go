@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/tidegate/tidegate/grace"
+	"github.com/tidegate/tidegate/internal/admin"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/recovery/fs"
 	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
@@ -27,6 +32,9 @@ type settings struct {
 	stateDir string
 	logLevel string
 	lease    time.Duration
+	grace    time.Duration
+	recovery string // directory
+	ganesha  string // directory to import records from
 }
 
 func serveCommand() *cobra.Command {
@@ -42,7 +50,10 @@ func serveCommand() *cobra.Command {
 	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
 	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.DurationVar(&s.lease, "lease", 60*time.Second, "how long a silent client keeps its state")
+	f.DurationVar(&s.lease, "lease", grace.DefaultLease, "how long a silent client keeps its state")
+	f.DurationVar(&s.grace, "grace", grace.DefaultPeriod, "how long clients may reclaim their state after a restart, at most")
+	f.StringVar(&s.recovery, "recovery-dir", "", "directory for the records of clients (default STATE-DIR/recovery)")
+	f.StringVar(&s.ganesha, "import-recovery", "", "nfs-ganesha's recovery root, whose clients may reclaim after the first start")
 	return cmd
 }
 
@@ -53,8 +64,8 @@ func serve(ctx context.Context, s settings) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if len(s.exports) == 0 {
-		return errors.New("nothing to serve; give --export DIR[=/pseudo] at least once")
+	if err := s.check(); err != nil {
+		return err
 	}
 	log, err := newLog(s.logLevel)
 	if err != nil {
@@ -66,40 +77,104 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer closeExports(exports)
-	nfs, err := newServer(s, exports, log)
-	if err != nil {
-		return err
-	}
-	defer nfs.Close()
 	listeners, err := listen(s.listen)
 	if err != nil {
 		return err
 	}
+	ctl, err := startGrace(ctx, s, log)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer ctl.Close(context.WithoutCancel(ctx))
+	nfs, err := newServer(s, exports, ctl, log)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer nfs.Close()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	reaped := make(chan struct{})
-	go func() { defer close(reaped); nfs.State().Reap(ctx) }()
+	wait, err := attend(ctx, s, nfs, ctl)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
 	err = run(ctx, newRPC(nfs, log), listeners, log, exports)
 	stop()
-	<-reaped
+	wait()
 	return err
 }
 
-func newServer(s settings, exports []nfs4.Export, log *zap.Logger) (*nfs4.Server, error) {
+// The bounds of a lease: short enough that a dead client is not waited for all
+// day, long enough that a busy network does not end it.
+const minLease, maxLease = 5 * time.Second, time.Hour
+
+func (s *settings) check() error {
+	switch {
+	case len(s.exports) == 0:
+		return errors.New("nothing to serve; give --export DIR[=/pseudo] at least once")
+	case s.lease < minLease || s.lease > maxLease:
+		return fmt.Errorf("--lease %v: must be from %v to %v", s.lease, minLease, maxLease)
+	case s.grace < grace.MinPeriod || s.grace > grace.MaxPeriod:
+		return fmt.Errorf("--grace %v: must be from %v to %v", s.grace, grace.MinPeriod, grace.MaxPeriod)
+	}
+	if s.recovery == "" {
+		s.recovery = filepath.Join(s.stateDir, "recovery")
+	}
+	return nil
+}
+
+// startGrace reads who is on record and begins the grace period.
+func startGrace(ctx context.Context, s settings, log *zap.Logger) (*grace.Controller, error) {
+	if err := os.MkdirAll(s.recovery, 0o700); err != nil {
+		log.Error("the recovery directory cannot be made; clients must wait until it can", zap.Error(err))
+	}
+	return grace.Start(ctx, grace.Config{
+		Backend: fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha}),
+		Period:  s.grace,
+		Log:     func(line string) { log.Info(line) },
+	})
+}
+
+// attend starts what runs beside the listeners until ctx ends; wait waits for
+// its end.
+func attend(ctx context.Context, s settings, nfs *nfs4.Server, ctl *grace.Controller) (wait func(), err error) {
+	socket, err := admin.Listen(admin.SocketIn(s.stateDir))
+	if err != nil {
+		return nil, err
+	}
+	var tasks sync.WaitGroup
+	tasks.Go(func() { nfs.State().Reap(ctx) })
+	tasks.Go(func() { admin.Serve(ctx, socket, graceRoutes(ctl)) })
+	return tasks.Wait, nil
+}
+
+func newServer(s settings, exports []nfs4.Export, ctl *grace.Controller, log *zap.Logger) (*nfs4.Server, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("this machine's name cannot be read: %w", err)
 	}
 	return nfs4.New(nfs4.Config{
 		State: state.Config{
-			Epoch:    uint32(time.Now().Unix()),
+			Epoch:    epoch(ctl),
 			Lease:    s.lease,
 			Courtesy: 24 * time.Hour,
 			Limits:   state.DefaultLimits(),
 			Now:      time.Now,
+			Grace:    ctl,
 		},
 		Exports: exports, Major: host, Scope: host, Impl: "tidegate " + release(), Log: log,
 	})
+}
+
+// epoch is the number of this run. Where storage could not give one it is the
+// time, which no count of runs comes near.
+func epoch(ctl *grace.Controller) uint32 {
+	if run := ctl.Status().Run; run != 0 {
+		return uint32(run)
+	}
+	return uint32(time.Now().Unix())
 }
 
 func newRPC(nfs *nfs4.Server, log *zap.Logger) *rpc.Server {
@@ -116,14 +191,18 @@ func listen(addrs []string) (all []net.Listener, err error) {
 	for _, a := range addrs {
 		l, err := net.Listen("tcp", a)
 		if err != nil {
-			for _, l := range all {
-				l.Close()
-			}
+			closeAll(all)
 			return nil, listenError(a, err)
 		}
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
 }
 
 func listenError(addr string, err error) error {
