@@ -1,6 +1,8 @@
 package nfs4
 
 import (
+	"slices"
+
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
@@ -57,8 +59,11 @@ func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 const createFlags = wire.CreateSessionFlagPersist | wire.CreateSessionFlagConnBackChan | wire.CreateSessionFlagConnRDMA
 
 func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
-	if a.Flags&^createFlags != 0 {
+	switch {
+	case a.Flags&^createFlags != 0:
 		return wire.ErrInval
+	case slices.ContainsFunc(a.SecParms, unknownGSS):
+		return wire.ErrNoEnt
 	}
 	ss, err := c.srv.state.CreateSession(state.CreateSession{
 		Client:    state.ClientID(a.ClientID),
@@ -80,6 +85,10 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 	}.Encode(c.out)
 	return wire.OK
 }
+
+// unknownGSS says whether callbacks are to use a security context. The server has
+// none, so it is unknown (RFC 8881, 18.36.3 and 18.33.3).
+func unknownGSS(p wire.CallbackSecParms) bool { return p.SecFlavor == wire.RPCSecGSS }
 
 func (c *compound) newChannel(ss *state.Session, a *wire.CreateSessionArgs) *channel {
 	slots := min(a.BackChanAttrs.MaxRequests, maxCbSlots)
@@ -158,7 +167,10 @@ func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
 }
 
 func (c *compound) backchannelCtl(a wire.BackchannelCtlArgs) wire.Status {
-	if !channelOf(c.session).authorize(a.CbProgram, a.SecParms) {
+	switch {
+	case slices.ContainsFunc(a.SecParms, unknownGSS):
+		return wire.ErrNoEnt
+	case !channelOf(c.session).authorize(a.CbProgram, a.SecParms):
 		return wire.ErrInval
 	}
 	return wire.OK
