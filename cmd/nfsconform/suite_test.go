@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,31 +74,44 @@ func serveRPC(t *testing.T, cfg rpc.Config) string {
 	return l.Addr().String()
 }
 
+// conform runs tests on a server over memory, those that wait for leases all at
+// once and beside the others.
+func conform(t *testing.T, minor uint32, tests []suite.Test) {
+	target := suite.Target{
+		Addr: serve(t), Export: "/mem", Minor: minor, Cred: rpc.Cred{Flavor: rpc.AuthSys},
+		Limit: 20 * time.Second, Wait: lease,
+	}
+	runner, err := suite.NewRunner(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for _, test := range tests {
+		if test.Flags&suite.Waits == 0 {
+			check(t, runner.Run(t.Context(), test))
+			continue
+		}
+		waiting.Go(func() { check(t, runner.Run(t.Context(), test)) })
+	}
+	waiting.Wait()
+}
+
+func check(t *testing.T, r suite.Result) {
+	switch r.Outcome {
+	case suite.Failed:
+		t.Errorf("%s (%s): %s\n%s\n%s", r.Code, r.Reference(), r.Expect, r.Reason, strings.Join(r.Log, "\n"))
+	case suite.Skipped:
+		t.Logf("%s is skipped: %s", r.Code, r.Reason)
+	}
+}
+
 // The server over memory passes every test in both minor versions, in any order.
 func TestSuite(t *testing.T) {
 	for _, minor := range []uint32{1, 2} {
-		target := suite.Target{
-			Addr: serve(t), Export: "/mem", Minor: minor, Cred: rpc.Cred{Flavor: rpc.AuthSys},
-			Limit: 20 * time.Second, Wait: lease,
-		}
-		runner, err := suite.NewRunner(t.Context(), target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tests := suite.All()
-		rand.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
-		for _, test := range tests {
-			t.Run(test.Code, func(t *testing.T) {
-				switch r := runner.Run(t.Context(), test); r.Outcome {
-				case suite.Failed:
-					t.Errorf("%s: %s: %s", r.Reference(), r.Expect, r.Reason)
-					for _, line := range r.Log {
-						t.Log(line)
-					}
-				case suite.Skipped:
-					t.Skip(r.Reason)
-				}
-			})
-		}
+		t.Run(fmt.Sprintf("4.%d", minor), func(t *testing.T) {
+			tests := suite.All()
+			rand.Shuffle(len(tests), func(i, j int) { tests[i], tests[j] = tests[j], tests[i] })
+			conform(t, minor, tests)
+		})
 	}
 }

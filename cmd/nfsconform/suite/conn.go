@@ -101,6 +101,14 @@ func (t *T) judge(want []wire.Status, n int, reply *client.Reply) {
 	}
 }
 
+// refused fails the test unless a COMPOUND ended with want before it did anything:
+// with no result, or with that of its first operation.
+func (t *T) refused(want wire.Status, reply *client.Reply) {
+	if reply.Status != want || len(reply.Results) > 1 {
+		t.Fatalf("COMPOUND is %v with %d results, expected %v at once", reply.Status, len(reply.Results), want)
+	}
+}
+
 // undecodable sends a request outside of a session that does not decode. The
 // server says so in RPC or in COMPOUND (RFC 8881, 15.1.1.1), and lives on.
 func (t *T) undecodable(request []byte) {

@@ -33,7 +33,7 @@ var eid = []Test{
 	{"EID23", 0, "18.35.3", "an unknown kind of state protection does not decode", eidProtectKind},
 	{"EID24", 0, "18.35.3", "SP4_MACH_CRED over AUTH_SYS is INVAL", eidMachCred},
 	{"EID25", 0, "18.35.4, case 5", "a reboot that is seen twice before it is confirmed ends with the last client id", eidRebootTwice},
-	{"EID26", Minor2, "RFC 7862, 14.1", "SUPP_FENCE_OPS is answered to a client that gives it, or cleared", eidFenceOps},
+	{"EID26", Minor2, "RFC 7862, 14.1", "SUPP_FENCE_OPS is a flag, and answered alike when asked again", eidFenceOps},
 	{"EID27", Waits, "18.35.4", "an unconfirmed record is gone some leases later", eidUnconfirmedExpires},
 	{"EID28", 0, "18.35.3", "EXCHANGE_ID within a session works", eidInSession},
 }

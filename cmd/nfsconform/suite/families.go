@@ -2,5 +2,5 @@ package suite
 
 // families are all tables. Nothing writes it.
 var families = [][]Test{
-	eid,
+	eid, csess, seq,
 }
