@@ -122,9 +122,34 @@ func (s *Store) updateLocked(old *Client, x ExchangeID) (Exchanged, error) {
 	return old.exchangedLocked(), nil
 }
 
+// addLocked makes an unconfirmed record. If there are too many the oldest of
+// those that nobody confirmed makes room.
 func (s *Store) addLocked(x ExchangeID) (*Client, error) {
-	var c *Client
-	ok := s.clients.add(func(index, gen uint32) *Client {
+	c := s.buildLocked(x)
+	if c == nil && s.makeRoomLocked() {
+		c = s.buildLocked(x)
+	}
+	if c == nil {
+		return nil, Resource
+	}
+	return c, nil
+}
+
+func (s *Store) makeRoomLocked() bool {
+	var oldest *Client
+	s.clients.all(func(c *Client) {
+		if !c.confirmed && (oldest == nil || c.renewed.Load() < oldest.renewed.Load()) {
+			oldest = c
+		}
+	})
+	if oldest != nil {
+		s.forgetLocked(oldest)
+	}
+	return oldest != nil
+}
+
+func (s *Store) buildLocked(x ExchangeID) (c *Client) {
+	s.clients.add(func(index, gen uint32) *Client {
 		c = &Client{
 			ID:        makeClientID(s.cfg.Epoch, index, gen),
 			Owner:     string(x.Owner),
@@ -140,10 +165,7 @@ func (s *Store) addLocked(x ExchangeID) (*Client, error) {
 		c.renew()
 		return c
 	})
-	if !ok {
-		return nil, Resource
-	}
-	return c, nil
+	return c
 }
 
 var noSessions []*Session

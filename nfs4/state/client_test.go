@@ -232,10 +232,13 @@ func TestDestroyClientID(t *testing.T) {
 func TestClientLimit(t *testing.T) {
 	e := newEnv(t, limits(func(l *Limits) { l.Clients = 2 }))
 	a := e.client("a")
-	e.exchange(incarnation("b", 1))
-	_, err := e.ExchangeID(incarnation("c", 1))
+	b := e.exchange(incarnation("b", 1))
+	e.exchange(incarnation("c", 1)) // in the place of b, which nobody confirmed
+	_, err := e.CreateSession(createOf(b.ID, b.Sequence))
+	e.want("the record that made room", err, StaleClientID)
+	e.client("c")
+	_, err = e.ExchangeID(incarnation("d", 1))
 	e.want("one too many", err, Resource)
-	e.exchange(incarnation("b", 2)) // in place of the first
 	if e.exchange(incarnation("a", 1)).ID != a.ID {
 		t.Error("a known client is not found at the limit")
 	}

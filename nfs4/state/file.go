@@ -36,6 +36,7 @@ type File struct {
 	opens   []*Open               // Guarded by mu. Those with a share.
 	delegs  []*Delegation         // Guarded by mu.
 	ranges  ranges.Set[lockOwner] // Guarded by mu.
+	lockers map[lockOwner]*Locks  // Guarded by mu. Changed under locking too.
 	waiting waiters               // Guarded by mu.
 	access  [2]int                // Guarded by mu. Opens that read, that write.
 	deny    [2]int                // Guarded by mu. Opens that deny reading, writing.

@@ -76,7 +76,8 @@ func (c *Client) Lock(ctx context.Context, x LockRequest) (Stateid, Holder, erro
 	}
 }
 
-// locker finds the open, locked, and the lock-owner's locks that x is about.
+// locker finds the open, locked, and the lock-owner's locks that x is about. An
+// owner that locked by another open of the file goes on with those locks.
 func (c *Client) locker(x *LockRequest) (*Open, *Locks, error) {
 	if !x.NewOwner {
 		return c.locksFor(x.Stateid, &x.Key)
@@ -85,13 +86,14 @@ func (c *Client) locker(x *LockRequest) (*Open, *Locks, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, l := range o.locks {
-		if l.owner.name == string(x.Owner) {
-			return o, l, nil
-		}
+	owner := lockOwner{c, string(x.Owner)}
+	o.file.mu.Lock()
+	l := o.file.lockers[owner]
+	o.file.mu.Unlock()
+	if l == nil {
+		l = &Locks{owner: owner}
+		l.entry.open, l.entry.locks = o, l
 	}
-	l := &Locks{owner: lockOwner{c, string(x.Owner)}}
-	l.entry.open, l.entry.locks = o, l
 	return o, l, nil
 }
 
@@ -134,6 +136,9 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	f := o.file
 	f.locking.Lock()
 	defer f.locking.Unlock()
+	if l.seq.Load() != 0 && !f.current(l) {
+		return id, h, nil, Delay // its open was closed just now
+	}
 	if h, expired, err = f.admitLock(l, x); err != nil {
 		return id, h, expired, err
 	}
@@ -149,13 +154,30 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 			return id, h, nil, Resource
 		}
 		o.locks = append(o.locks, l)
-		o.locked.Store(true)
+		f.introduce(l)
 	}
 	f.mu.Lock()
 	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
 	f.waiting.leave(l.owner)
 	f.mu.Unlock()
 	return l.bump(), h, nil, nil
+}
+
+// introduce makes l the locks of its owner on f.
+func (f *File) introduce(l *Locks) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lockers == nil {
+		f.lockers = make(map[lockOwner]*Locks)
+	}
+	f.lockers[l.owner] = l
+}
+
+// current reports whether l still are the locks of its owner on f.
+func (f *File) current(l *Locks) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lockers[l.owner] == l
 }
 
 // admitLock reports whether nothing stands against x's lock. Called with
@@ -189,15 +211,10 @@ func holder(held ranges.Lock[lockOwner]) Holder {
 	return Holder{Client: held.Owner.client.ID, Owner: held.Owner.name, Write: held.Write, Range: held.Range}
 }
 
-// expiredLocked returns an open by which owner locked if its lease ran out.
+// expiredLocked returns the open by which owner locked if its lease ran out.
 func (f *File) expiredLocked(owner lockOwner) *Open {
-	if !owner.client.expired() {
-		return nil
-	}
-	for _, o := range f.opens {
-		if o.client == owner.client && o.locked.Load() {
-			return o
-		}
+	if l := f.lockers[owner]; l != nil && owner.client.expired() {
+		return l.open
 	}
 	return nil
 }
@@ -205,7 +222,11 @@ func (f *File) expiredLocked(owner lockOwner) *Open {
 // lockFile sets x's lock in the file system, where it can.
 func (l *Locks) lockFile(x *LockRequest) error {
 	if l.file == nil {
-		f, err := x.Open(l.open.held.access)
+		// For all that the owner may lock by any of its opens, if that can be.
+		f, err := x.Open(ShareRead | ShareWrite)
+		if err != nil {
+			f, err = x.Open(lockShare(x.Write))
+		}
 		if err != nil {
 			return err
 		}
@@ -310,9 +331,19 @@ func (l *Locks) free() error {
 		return LocksHeld
 	}
 	o.locks = slices.DeleteFunc(o.locks, func(x *Locks) bool { return x == l })
-	l.closeFile()
+	f.part(l)
 	o.client.stateids.remove(l.index())
 	return nil
+}
+
+// part ends all that l holds. Called with File.locking.
+func (f *File) part(l *Locks) {
+	f.mu.Lock()
+	f.ranges.RemoveOwner(l.owner)
+	f.waiting.leave(l.owner)
+	delete(f.lockers, l.owner)
+	f.mu.Unlock()
+	l.closeFile()
 }
 
 // unlockAll ends the locks that came by o. Called with o.mu. With why the
@@ -325,11 +356,7 @@ func (o *Open) unlockAll(why Error) {
 	f.locking.Lock()
 	defer f.locking.Unlock()
 	for _, l := range o.locks {
-		f.mu.Lock()
-		f.ranges.RemoveOwner(l.owner)
-		f.waiting.leave(l.owner)
-		f.mu.Unlock()
-		l.closeFile()
+		f.part(l)
 		if why == 0 {
 			o.client.stateids.remove(l.index())
 		} else {

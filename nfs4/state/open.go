@@ -17,8 +17,7 @@ type Open struct {
 
 	access atomic.Uint32 // what I/O may do: the Share bits of held.access
 	handle atomic.Pointer[Handle]
-	locked atomic.Bool // somebody ever locked by it
-	held   shares      // Written under mu and File.mu; either allows to read.
+	held   shares // Written under mu and File.mu; either allows to read.
 
 	mu      sync.Mutex
 	opened  bool     // Guarded by mu. The stateid is in the client's table.

@@ -39,6 +39,7 @@ type CreateSession struct {
 // createSession is the one-slot reply cache of CREATE_SESSION (RFC 8881, 18.36.4).
 type createSession struct {
 	next    uint32 // the sequence id that is executed; the one before is replayed
+	by      Principal
 	session *Session
 	err     error
 	replay  bool // session and err hold the last answer
@@ -62,7 +63,7 @@ func (s *Store) CreateSession(x CreateSession) (*Session, error) {
 		return nil, StaleClientID
 	case c.barred.Load():
 		return nil, Delay
-	case x.Sequence == c.create.next-1 && c.create.replay:
+	case x.Sequence == c.create.next-1 && c.create.replay && c.create.by == x.Principal:
 		return c.create.session, c.create.err
 	case x.Sequence != c.create.next:
 		return nil, SeqMisordered
@@ -70,7 +71,7 @@ func (s *Store) CreateSession(x CreateSession) (*Session, error) {
 		return nil, ClIDInUse
 	}
 	ss, err := s.newSessionLocked(c, x)
-	c.create = createSession{next: x.Sequence + 1, session: ss, err: err, replay: true}
+	c.create = createSession{next: x.Sequence + 1, by: x.Principal, session: ss, err: err, replay: true}
 	return ss, err
 }
 

@@ -6,14 +6,14 @@ import "sync"
 type Slot struct {
 	session *Session
 
-	mu        sync.Mutex
-	seq       uint32    // Guarded by mu. Of the last request.
-	busy      bool      // Guarded by mu. That request runs.
-	kept      bool      // Guarded by mu. reply answers that request.
-	retired   bool      // Guarded by mu. Not used since it was.
-	principal Principal // Guarded by mu. Of that request.
-	digest    uint64    // Guarded by mu. Of that request.
-	reply     []byte    // Guarded by mu. Its capacity is used again.
+	mu        sync.Mutex // of a slot that is retired: taken under that of a lower one
+	seq       uint32     // Guarded by mu. Of the last request.
+	busy      bool       // Guarded by mu. That request runs.
+	kept      bool       // Guarded by mu. reply answers that request.
+	retired   bool       // Guarded by mu. Not used since it was.
+	principal Principal  // Guarded by mu. Of that request.
+	digest    uint64     // Guarded by mu. Of that request.
+	reply     []byte     // Guarded by mu. Its capacity is used again.
 }
 
 // maxIdleReply is the capacity of a reply that a slot keeps beyond its use.
@@ -28,7 +28,7 @@ type Request struct {
 
 // Begin admits a request to its slot. It returns the slot, to be released with
 // End; or, for a retry, the kept reply appended to dst; or an error, and then
-// the slot and the lease are as they were: BadSession, BadSlot, BadHighSlot,
+// the slot and, but for RetryUncached, the lease are as they were: BadSession, BadSlot, BadHighSlot,
 // SeqMisordered, SeqFalseRetry, Delay (the first one still runs), RetryUncached.
 func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err error) {
 	if ss.Ended() {
@@ -47,7 +47,7 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 	anew := sl.retired && q.Sequence == 1
 	if q.Sequence == sl.seq && !anew {
 		replay, err = sl.retryLocked(q, dst)
-		if err == nil {
+		if err == nil || err == RetryUncached { // SEQUENCE itself succeeds
 			ss.Client.renew()
 		}
 		return nil, replay, err
