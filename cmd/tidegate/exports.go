@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -54,22 +55,29 @@ func parseExport(text string) (x exportFlag, err error) {
 
 // openExports opens every file system. On an error those that were opened are
 // closed again.
-func openExports(flags []string, stateDir string, log *zap.Logger) (exports []nfs4.Export, err error) {
+func openExports(s settings, log *zap.Logger) (exports []nfs4.Export, err error) {
 	defer func() {
 		if err != nil {
 			closeExports(exports)
 		}
 	}()
-	for _, text := range flags {
+	for _, text := range s.exports {
 		x, err := parseExport(text)
 		if err != nil {
 			return exports, err
 		}
-		fs, err := x.open(stateDir, log)
+		fs, err := x.open(s.stateDir, log)
 		if err != nil {
 			return exports, err
 		}
-		exports = append(exports, nfs4.Export{ID: x.id(), Path: x.pseudo, FS: fs})
+		exports = append(exports, nfs4.Export{
+			ID: x.id(), Path: x.pseudo, FS: fs, NoDelegations: slices.Contains(s.undeleg, x.pseudo),
+		})
+	}
+	for _, place := range s.undeleg {
+		if !slices.ContainsFunc(exports, func(x nfs4.Export) bool { return x.Path == place }) {
+			return exports, fmt.Errorf("--no-delegations %s: no export has that place; name one that --export gives", place)
+		}
 	}
 	return exports, nil
 }

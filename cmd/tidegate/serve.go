@@ -28,6 +28,7 @@ import (
 // settings are the flags of serve.
 type settings struct {
 	exports  []string
+	undeleg  []string // pseudo paths of exports without delegations
 	listen   []string
 	stateDir string
 	logLevel string
@@ -47,6 +48,7 @@ func serveCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory")
+	f.StringArrayVar(&s.undeleg, "no-delegations", nil, "place of an export whose files are not delegated to clients")
 	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
 	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -72,7 +74,7 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer log.Sync()
-	exports, err := openExports(s.exports, s.stateDir, log)
+	exports, err := openExports(s, log)
 	if err != nil {
 		return err
 	}
