@@ -7,7 +7,7 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-// brittleFS panics when its root is described.
+// brittleFS panics when it is asked for permissions.
 type brittleFS struct{ fsal.FS }
 
 type brittleNode struct{ fsal.Node }
@@ -22,7 +22,7 @@ func (f brittleFS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 	return brittleNode{n}, err
 }
 
-func (brittleNode) Getattr(*fsal.Req) (fsal.Attr, error) { panic("brittle") }
+func (brittleNode) Access(*fsal.Req, fsal.Access) (fsal.Access, error) { panic("brittle") }
 
 // A panic ends its request with SERVERFAULT, whose slot goes on and whose
 // nodes are put; the results before it stand.
@@ -30,9 +30,9 @@ func TestPanic(t *testing.T) {
 	memory := memory(t)
 	c := connect(t, newServer(t, Export{ID: firstID, Path: "/", FS: brittleFS{memory}}), 1)
 	c.cache = true
-	ops := []wire.Args{wire.PutRootFHArgs{}, wire.GetattrArgs{AttrRequest: wire.BitmapOf(wire.AttrSize)}, wire.GetFHArgs{}}
+	ops := []wire.Args{wire.PutRootFHArgs{}, wire.AccessArgs{Access: wire.AccessRead}, wire.GetFHArgs{}}
 	status, results := c.run(ops...)
-	if status != wire.ErrServerFault || len(results) != 2 || results[0].Status != wire.OK || results[1].Op != wire.OpGetattr || results[1].Status != wire.ErrServerFault {
+	if status != wire.ErrServerFault || len(results) != 2 || results[0].Status != wire.OK || results[1].Op != wire.OpAccess || results[1].Status != wire.ErrServerFault {
 		t.Fatalf("%v, %+v", status, results)
 	}
 	c.ok(wire.PutRootFHArgs{}, wire.GetFHArgs{})
