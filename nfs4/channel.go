@@ -65,6 +65,13 @@ func (ch *channel) bindBack(conn *rpc.Conn) {
 	ch.backs.Store(int32(len(ch.back)))
 }
 
+// calls says whether conn carries the session's callbacks.
+func (ch *channel) calls(conn *rpc.Conn) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return slices.Contains(ch.back, conn)
+}
+
 func (ch *channel) unbind(conn *rpc.Conn) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -96,6 +103,12 @@ func (s *Server) linkOf(conn *rpc.Conn) *link {
 	l := new(link)
 	conn.SetValue(l)
 	return l
+}
+
+// remembers says whether the connection's last request was in the session.
+func (l *link) remembers(id wire.SessionID) bool {
+	ss := l.last.Load()
+	return ss != nil && ss.ID == state.SessionID(id)
 }
 
 // session finds a session; the connection remembers the last one.

@@ -127,12 +127,20 @@ var directions = map[wire.ChannelDirFromClient]wire.ChannelDirFromServer{
 
 func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
 	dir, ok := directions[a.Dir]
-	if !ok {
+	switch {
+	case c.index > 0:
+		return wire.ErrNotOnlyOp // RFC 8881, 18.34.3
+	case !ok:
 		return wire.ErrInval
 	}
+	fore := c.srv.linkOf(c.call.Conn).remembers(a.SessionID)
 	ss, err := c.srv.session(c.call.Conn, a.SessionID)
 	if err != nil {
 		return statusOf(err)
+	}
+	back := channelOf(ss).calls(c.call.Conn)
+	if a.Dir == wire.CDFCFore && back || a.Dir == wire.CDFCBack && fore && !back {
+		return wire.ErrInval // it demands other channels than it has (RFC 8881, 18.34.3)
 	}
 	if dir != wire.CDFSFore {
 		c.srv.bindBack(c.call.Conn, channelOf(ss))
