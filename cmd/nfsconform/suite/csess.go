@@ -7,7 +7,7 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-var csess = []Test{
+var csessTests = []Test{
 	{"CSESS1", 0, "18.36.3", "a session is created, and csr_sequence is csa_sequence", csessCreate},
 	{"CSESS2", 0, "18.36.4", "an unknown client id is STALE_CLIENTID", csessUnknown},
 	{"CSESS3", 0, "18.36.4", "a replay gets the same session", csessReplay},
@@ -279,7 +279,7 @@ func csessTwoIRD(t *T) {
 	two := append([]byte{}, one[:at]...)
 	two = append(two, 2, 0, 0, 0, 7)
 	two = append(two, one[at+1:]...)
-	t.undecodable(two)
+	t.malformed(two)
 }
 
 func csessFalseReplay(t *T) {

@@ -5,7 +5,7 @@
 //
 // A test is a row of its family's table and one small function:
 //
-//	var lookup = []Test{
+//	var lookupTests = []Test{
 //		{"LOOKUP1", 0, "18.13", "a name that is not there is NOENT", lookupAbsent},
 //	}
 //
@@ -14,9 +14,9 @@
 //	}
 //
 // A family is what its codes begin with: the operation's name, or a shorter one.
-// It stands in a file of that name in lower case (lookup.go) with its table (var
-// lookup) first; families in families.go lists the tables. A large family has a
-// second file, and its table stays in the first.
+// It stands in a file of that name in lower case (lookup.go) with its table
+// (lookupTests) first; families in families.go lists the tables, one a line. A
+// large family has a second file, and its table stays in the first.
 //
 // Codes are stable: baselines name them. A new test takes the family's next number
 // wherever it stands in the table, and the number of a test that goes is not used

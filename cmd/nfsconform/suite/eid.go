@@ -7,7 +7,7 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-var eid = []Test{
+var eidTests = []Test{
 	{"EID1", 0, "18.35.4, case 1", "a new owner gets a client id, unconfirmed", eidNew},
 	{"EID2", 0, "18.35.4, case 2", "a confirmed client that asks again gets the same answer, CONFIRMED_R", eidAgain},
 	{"EID3", 0, "18.35.4, case 3", "another principal replaces a confirmed client without state", eidCollisionIdle},
@@ -215,7 +215,7 @@ func eidOwnerLengths(t *T) {
 
 func eidOwnerTooLong(t *T) {
 	id := bytes.Repeat([]byte{'x'}, wire.OpaqueLimit+1)
-	t.undecodable(client.EncodeCompound(t.Target.Minor, "", exchange(id, 1, 0)))
+	t.malformed(client.EncodeCompound(t.Target.Minor, "", exchange(id, 1, 0)))
 }
 
 func eidTwoImplIDs(t *T) {
@@ -227,7 +227,7 @@ func eidTwoImplIDs(t *T) {
 	impl := one[none:]
 	two := append(bytes.Clone(one), impl...)
 	two[none-1] = 2
-	t.undecodable(two)
+	t.malformed(two)
 }
 
 func eidServerOwner(t *T) {
@@ -262,7 +262,7 @@ func eidSSVAlgorithms(t *T) {
 func eidProtectKind(t *T) {
 	request := client.EncodeCompound(t.Target.Minor, "", exchange(t.NewOwner(), 1, 0))
 	request[len(request)-5] = 3 // spa_how; eia_client_impl_id's count follows it
-	t.undecodable(request)
+	t.malformed(request)
 }
 
 func eidMachCred(t *T) {

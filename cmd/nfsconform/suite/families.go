@@ -2,5 +2,12 @@ package suite
 
 // families are all tables. Nothing writes it.
 var families = [][]Test{
-	eid, csess, seq,
+	eidTests,
+	csessTests,
+	seqTests,
+	bindTests,
+	dsessTests,
+	dcidTests,
+	rccTests,
+	bctlTests,
 }

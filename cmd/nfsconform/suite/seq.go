@@ -8,7 +8,7 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-var seq = []Test{
+var seqTests = []Test{
 	{"SEQ1", 0, "18.46.3", "each slot of the session takes sequence 1, and the answer names session, slot and sequence", seqEverySlot},
 	{"SEQ2", 0, "18.36.4", "a slot's first sequence of 0 is SEQ_MISORDERED", seqFirstZero},
 	{"SEQ3", 0, "18.36.3", "a slot's first sequence of 2 is SEQ_MISORDERED", seqFirstTwo},
