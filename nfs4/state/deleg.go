@@ -39,7 +39,7 @@ func (d *Delegation) Stateid() Stateid { return d.stateid() }
 func (d *Delegation) Done() <-chan struct{} { return d.done }
 
 // Callbacks sends to clients what the Store has to tell them. The methods do
-// not block and, but for Duplicate, are called without locks.
+// not block, nor call the Store: they may be called under its locks.
 type Callbacks interface {
 	// Recall asks for a delegation back, until Delegation.Done.
 	Recall(*Delegation)
@@ -47,8 +47,8 @@ type Callbacks interface {
 	RecallAny(c *Client, keep int)
 	// NotifyLock says that a range which was waited for may be free.
 	NotifyLock(c *Client, w Waiter)
-	// Duplicate says that two clients share an owner string. It is called under
-	// locks, each time that one of them takes over.
+	// Duplicate says that two clients share an owner string, each time that one
+	// of them takes over.
 	Duplicate(Duplicate)
 }
 

@@ -139,22 +139,22 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	if l.seq.Load() != 0 && !f.current(l) {
 		return id, h, nil, Delay // its open was closed just now
 	}
+	defer func() {
+		if l.seq.Load() == 0 {
+			l.closeFile() // nothing came of it
+		}
+	}()
 	if h, expired, err = f.admitLock(l, x); err != nil {
 		return id, h, expired, err
 	}
-	if err = l.lockFile(x); err != nil {
+	if err = o.lockFile(l, x); err != nil {
 		if errors.Is(err, syscall.EAGAIN) {
 			return id, Holder{Write: true, Range: x.Range}, nil, Denied
 		}
 		return id, h, nil, err
 	}
-	if l.seq.Load() == 0 {
-		if !o.client.enter(&l.entry) {
-			l.closeFile()
-			return id, h, nil, Resource
-		}
-		o.locks = append(o.locks, l)
-		f.introduce(l)
+	if l.seq.Load() == 0 && !o.introduce(l) {
+		return id, h, nil, Resource
 	}
 	f.mu.Lock()
 	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
@@ -163,14 +163,21 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	return l.bump(), h, nil, nil
 }
 
-// introduce makes l the locks of its owner on f.
-func (f *File) introduce(l *Locks) {
+// introduce makes l the locks of its owner on o's file; false if the client has
+// too many stateids. Called with o.mu and File.locking.
+func (o *Open) introduce(l *Locks) bool {
+	if !o.client.enter(&l.entry) {
+		return false
+	}
+	o.locks = append(o.locks, l)
+	f := o.file
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lockers == nil {
 		f.lockers = make(map[lockOwner]*Locks)
 	}
 	f.lockers[l.owner] = l
+	return true
 }
 
 // current reports whether l still are the locks of its owner on f.
@@ -219,8 +226,11 @@ func (f *File) expiredLocked(owner lockOwner) *Open {
 	return nil
 }
 
-// lockFile sets x's lock in the file system, where it can.
-func (l *Locks) lockFile(x *LockRequest) error {
+// lockFile sets x's lock in the file system, where that has locks.
+func (o *Open) lockFile(l *Locks, x *LockRequest) error {
+	if _, ok := o.handle.Load().File.(fsal.Locker); !ok {
+		return nil
+	}
 	if l.file == nil {
 		// For all that the owner may lock by any of its opens, if that can be.
 		f, err := x.Open(ShareRead | ShareWrite)
