@@ -49,7 +49,6 @@ var stateStatus = [...]wire.Status{
 	state.NoSpace:         wire.ErrNoSpc,
 	state.BadStateid:      wire.ErrBadStateid,
 	state.OldStateid:      wire.ErrOldStateid,
-	state.StaleStateid:    wire.ErrStaleStateid,
 	state.Expired:         wire.ErrExpired,
 	state.AdminRevoked:    wire.ErrAdminRevoked,
 	state.DelegRevoked:    wire.ErrDelegRevoked,

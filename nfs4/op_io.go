@@ -8,12 +8,13 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-// stateid puts the current stateid in the place of the one that stands for it
-// (RFC 8881, 16.2.3.1.2).
+// stateid puts the current stateid in the place of the one that stands for it. The
+// anonymous one, which PUTFH makes current, is not passed so: the operation meets
+// what stands for it, and answers BAD_STATEID (RFC 8881, 16.2.3.1.2, figure 6).
 func (c *compound) stateid(id wire.Stateid) state.Stateid { return c.cur.stateid(id) }
 
 func (p *place) stateid(id wire.Stateid) state.Stateid {
-	if state.Stateid(id) == state.Current {
+	if state.Stateid(id) == state.Current && p.id != state.Anonymous {
 		return p.id
 	}
 	return state.Stateid(id)

@@ -22,7 +22,6 @@ const (
 	NoSpace
 	BadStateid
 	OldStateid
-	StaleStateid
 	Expired
 	AdminRevoked
 	DelegRevoked
@@ -58,7 +57,6 @@ var errorText = [...]string{
 	NoSpace:         "no room for another",
 	BadStateid:      "no such stateid",
 	OldStateid:      "stateid has a later version",
-	StaleStateid:    "stateid of an earlier run",
 	Expired:         "stateid expired with its lease",
 	AdminRevoked:    "stateid revoked",
 	DelegRevoked:    "delegation revoked",

@@ -79,11 +79,8 @@ func (c *Client) enter(e *entry) bool {
 // lookup finds what id names, in the order of RFC 8881, 8.2.4. key nil skips
 // the check against the current file handle (TEST_STATEID, FREE_STATEID).
 func (c *Client) lookup(id Stateid, key *FileKey) (*entry, error) {
-	if id.Special() {
+	if id.Special() || binary.BigEndian.Uint32(id.Other[:]) != c.store.cfg.Epoch {
 		return nil, BadStateid
-	}
-	if binary.BigEndian.Uint32(id.Other[:]) != c.store.cfg.Epoch {
-		return nil, StaleStateid
 	}
 	index := uint32(binary.BigEndian.Uint64(id.Other[4:])>>24) & (maxIndex - 1)
 	e := c.stateids.load(index)
@@ -119,7 +116,7 @@ func (c *Client) TestStateid(id Stateid) error {
 }
 
 // FreeStateid lets go of a stateid without locks: one that was revoked (RFC
-// 8881, 18.38). Errors: BadStateid, OldStateid, StaleStateid, LocksHeld, Delay.
+// 8881, 18.38). Errors: BadStateid, OldStateid, LocksHeld, Delay.
 func (c *Client) FreeStateid(ctx context.Context, id Stateid) error {
 	e, err := c.lookup(id, nil)
 	if e == nil {
