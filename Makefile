@@ -2,11 +2,24 @@ SHELL := /bin/bash
 EXPORT ?= export
 LISTEN ?= 127.0.0.1:20490
 FUZZTIME ?= 3s
+CEPH ?= bin/ceph
 
-.PHONY: build run test bench fuzz fmt generate clean
+.PHONY: build build-ceph run test bench fuzz fmt generate ceph-up ceph-down clean
 
 build:
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
+
+# With CephFS exports; needs libcephfs-dev and librados-dev.
+build-ceph:
+	go build -tags ceph,pacific -o bin/ ./cmd/...
+
+# A throw-away Ceph below $(CEPH), on loopback; CEPHFLAGS=--mgr and others as in scripts/ceph-dev up --help.
+ceph-up:
+	@scripts/ceph-dev up $(CEPH) $(CEPHFLAGS)
+	@scripts/ceph-dev env $(CEPH)
+
+ceph-down:
+	@scripts/ceph-dev down $(CEPH)
 
 # Serves the directory $(EXPORT) at $(LISTEN).
 run: build
