@@ -10,4 +10,10 @@ var families = [][]Test{
 	dcidTests,
 	rccTests,
 	bctlTests,
+	compTests,
+	putfhTests,
+	tsidTests,
+	freeTests,
+	secinfoTests,
+	rpcTests,
 }

@@ -33,7 +33,7 @@ type T struct {
 }
 
 // logLimit is how many of the last entries are kept.
-const logLimit = 12
+const logLimit = 8
 
 // An entry of the log is made when it is read.
 type entry func() string
