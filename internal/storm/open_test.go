@@ -32,6 +32,9 @@ const maxOpens = 4
 
 func (a *actor) openSome() error {
 	f := a.pick(a.rng)
+	if n := len(a.opens); n > 0 && a.rng.IntN(3) == 0 {
+		f = a.opens[a.rng.IntN(n)].file
+	}
 	if len(a.opens) >= maxOpens && a.find(f) == nil {
 		return a.close(a.opens[a.rng.IntN(len(a.opens))])
 	}
