@@ -27,16 +27,21 @@ func Steady(t TB) *grace.Controller {
 		t.Fatalf("grace: %v", err)
 	}
 	t.Cleanup(func() { c.Close(ctx) })
-	Await(t, c, grace.Steady)
+	Await(t, c, grace.NewState)
 	return c
 }
 
-// Await waits until the controller is in a phase.
-func Await(t TB, c *grace.Controller, phase grace.Phase) {
+// Await waits until the gate lets a kind of state in.
+func Await(t TB, c *grace.Controller, kind grace.Kind) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); c.Status().Phase != phase; runtime.Gosched() {
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		err := c.Enter(kind)
+		if err == nil {
+			c.Leave()
+			return
+		}
 		if time.Now().After(deadline) {
-			t.Fatalf("grace: still %v, waited for %v", c.Status().Phase, phase)
+			t.Fatalf("grace: still %v, %v", c.Status().Phase, err)
 		}
 	}
 }
