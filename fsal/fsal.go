@@ -319,7 +319,8 @@ type Node interface {
 	// without "." and "..", until emit returns false or the directory ends; eof
 	// says that it ended and emit took all, so it is false with an emit that
 	// returned false. An entry that stays in the directory throughout is seen
-	// exactly once, whatever happens to others. No lock is held during emit.
+	// exactly once, whatever happens to others. No lock is held during emit. A
+	// cookie that cannot be one is EINVAL.
 	Readdir(r *Req, cookie uint64, want EntryWant, emit func(*DirEntry) bool) (eof bool, err error)
 }
 

@@ -49,6 +49,8 @@ func (c *compound) readdir(a wire.ReaddirArgs) wire.Status {
 	c.out.Uint64(0) // cookies stay good, so the verifier never changes
 	eof, err := dir.Readdir(&c.req, a.Cookie, l.entryWant(), l.add)
 	switch {
+	case errors.Is(err, syscall.EINVAL):
+		return wire.ErrBadCookie
 	case err != nil:
 		return statusOf(err)
 	case l.status != wire.OK:

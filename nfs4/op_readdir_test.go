@@ -128,10 +128,12 @@ func TestReaddirSessionRoom(t *testing.T) {
 	c.fails(wire.ErrRepTooBigToCache, at(firstPath, wire.GetattrArgs{AttrRequest: all}, wire.ReaddirArgs{MaxCount: 1 << 20, AttrRequest: all})...)
 }
 
-// faulty is a file system whose listings fail for some names.
+// faulty is a file system whose listings fail for some names, and from a cookie
+// on.
 type faulty struct {
 	fsal.FS
-	errs map[string]error
+	errs   map[string]error
+	cookie uint64
 }
 
 func (f *faulty) Root(r *fsal.Req) (fsal.Node, error) {
@@ -153,6 +155,9 @@ type faultyDir struct {
 }
 
 func (d *faultyDir) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit func(*fsal.DirEntry) bool) (bool, error) {
+	if d.fs.cookie != 0 && cookie >= d.fs.cookie {
+		return false, syscall.EINVAL
+	}
 	return d.Node.Readdir(r, cookie, want, func(e *fsal.DirEntry) bool {
 		if err := d.fs.errs[e.Name]; err != nil {
 			*e = fsal.DirEntry{Name: e.Name, Cookie: e.Cookie, Err: err}
@@ -164,7 +169,7 @@ func (d *faultyDir) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emi
 // An entry whose attributes cannot be had says so if it is asked; otherwise the
 // listing fails. One that is gone is left out.
 func TestReaddirEntryErrors(t *testing.T) {
-	fs := &faulty{memory(t), map[string]error{"bad": syscall.EIO, "gone": syscall.ENOENT}}
+	fs := &faulty{FS: memory(t), errs: map[string]error{"bad": syscall.EIO, "gone": syscall.ENOENT}}
 	c := connect(t, newServer(t, Export{ID: firstID, Path: firstPath, FS: fs}), 2)
 	for _, name := range []string{"a", "bad", "gone", "z"} {
 		c.ok(at(firstPath, mkdir(name))...)
@@ -188,6 +193,12 @@ func TestReaddirEntryErrors(t *testing.T) {
 	}
 	ask.Clear(wire.AttrRdattrError)
 	c.fails(wire.ErrIO, at(firstPath, wire.ReaddirArgs{MaxCount: 4096, AttrRequest: ask})...)
+}
+
+func TestReaddirImpossibleCookie(t *testing.T) {
+	fs := &faulty{FS: memory(t), cookie: 1 << 63}
+	c := connect(t, newServer(t, Export{ID: firstID, Path: firstPath, FS: fs}), 2)
+	c.fails(wire.ErrBadCookie, at(firstPath, wire.ReaddirArgs{Cookie: 1 << 63, MaxCount: 4096})...)
 }
 
 // The file handle of an entry is the one that LOOKUP leads to.
