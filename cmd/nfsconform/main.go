@@ -133,17 +133,14 @@ func (s *settings) test(ctx context.Context, target suite.Target, tests []suite.
 	r := newReport(target, impl, lease, known)
 	fmt.Fprintf(out, "%s:%s, %s, lease %v, minor version %d\n", target.Addr, target.Export, r.server(), lease, target.Minor)
 	p := progress{out: out}
-	for _, t := range tests {
-		p.begin(t.Family())
-		result := runner.Run(ctx, t)
-		if ctx.Err() != nil {
-			p.end()
-			return broken{context.Cause(ctx)}
-		}
+	runner.RunAll(ctx, tests, func(result suite.Result) {
 		r.add(result)
-		p.mark(r.verdict(result))
-	}
+		p.mark(result.Family(), r.verdict(result))
+	})
 	p.end()
+	if ctx.Err() != nil {
+		return broken{context.Cause(ctx)}
+	}
 	r.finish()
 	r.print(out)
 	if err := s.save(r); err != nil {

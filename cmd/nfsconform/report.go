@@ -93,6 +93,9 @@ func (r *report) verdict(result suite.Result) byte {
 	return 'F'
 }
 
+// lineLimit is what is printed of a line of the log; the files have all of it.
+const lineLimit = 400
+
 // print writes what there is to say of each test that did not pass, and the
 // summary.
 func (r *report) print(out io.Writer) {
@@ -102,7 +105,7 @@ func (r *report) print(out io.Writer) {
 		case t.Outcome == suite.Failed && !t.Known:
 			fmt.Fprintf(out, "FAIL  %s (%s): %s\n      %s\n", t.Code, t.Section, t.Expect, t.Reason)
 			for _, line := range t.Log {
-				fmt.Fprintf(out, "      %s\n", line)
+				fmt.Fprintf(out, "      %.*s\n", lineLimit, line)
 			}
 		case t.Outcome == suite.Failed:
 			fmt.Fprintf(out, "known %s (%s): %s\n", t.Code, t.Section, t.Reason)
@@ -178,16 +181,14 @@ type progress struct {
 	family string
 }
 
-func (p *progress) begin(family string) {
-	if family == p.family {
-		return
+func (p *progress) mark(family string, verdict byte) {
+	if family != p.family {
+		p.end()
+		p.family = family
+		fmt.Fprintf(p.out, "%-10s", family)
 	}
-	p.end()
-	p.family = family
-	fmt.Fprintf(p.out, "%-10s", family)
+	p.out.Write([]byte{verdict})
 }
-
-func (p *progress) mark(verdict byte) { p.out.Write([]byte{verdict}) }
 
 func (p *progress) end() {
 	if p.family != "" {

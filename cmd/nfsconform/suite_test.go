@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +27,11 @@ const lease = time.Second
 
 // serve serves a file system in memory at /mem, and returns host and port.
 func serve(t *testing.T) string {
+	return serveAs(t, func(p rpc.Program) rpc.Program { return p })
+}
+
+// serveAs is serve with a program that is made of the server's.
+func serveAs(t *testing.T, program func(rpc.Program) rpc.Program) string {
 	t.Helper()
 	fs := mem.New(mem.Config{})
 	t.Cleanup(func() { fs.Close() })
@@ -48,7 +52,7 @@ func serve(t *testing.T) string {
 	go func() { defer close(reaped); srv.State().Reap(ctx) }()
 	t.Cleanup(func() { cancel(); <-reaped })
 	return serveRPC(t, rpc.Config{
-		Programs:  []rpc.Program{srv.Program()},
+		Programs:  []rpc.Program{program(srv.Program())},
 		MaxRecord: int(state.DefaultLimits().MaxRequest) + 64<<10,
 		OnClose:   srv.Closed,
 	})
@@ -74,26 +78,16 @@ func serveRPC(t *testing.T, cfg rpc.Config) string {
 	return l.Addr().String()
 }
 
-// conform runs tests on a server over memory, those that wait for leases all at
-// once and beside the others.
+// conform runs tests on a server over memory.
 func conform(t *testing.T, minor uint32, tests []suite.Test) {
-	target := suite.Target{
+	runner, err := suite.NewRunner(t.Context(), suite.Target{
 		Addr: serve(t), Export: "/mem", Minor: minor, Cred: rpc.Cred{Flavor: rpc.AuthSys},
 		Limit: 20 * time.Second, Wait: lease,
-	}
-	runner, err := suite.NewRunner(t.Context(), target)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var waiting sync.WaitGroup
-	for _, test := range tests {
-		if test.Flags&suite.Waits == 0 {
-			check(t, runner.Run(t.Context(), test))
-			continue
-		}
-		waiting.Go(func() { check(t, runner.Run(t.Context(), test)) })
-	}
-	waiting.Wait()
+	runner.RunAll(t.Context(), tests, func(r suite.Result) { check(t, r) })
 }
 
 func check(t *testing.T, r suite.Result) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tidegate/tidegate/nfs4/client"
@@ -67,6 +68,39 @@ func NewRunner(ctx context.Context, target Target) (*Runner, error) {
 
 // Server returns how the server calls itself, and its lease time.
 func (r *Runner) Server() (impl string, lease time.Duration) { return r.impl, r.lease }
+
+// RunAll runs tests and hands each result to report, in order but for those that
+// restart the server: they come last. Tests that wait run beside the others. Once
+// ctx is done, RunAll returns without the rest.
+func (r *Runner) RunAll(ctx context.Context, tests []Test, report func(Result)) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	waiting := make(map[string]chan Result)
+	for _, t := range tests {
+		if t.Flags&(Waits|Restarts) == Waits {
+			done := make(chan Result, 1)
+			waiting[t.Code] = done
+			running.Go(func() { done <- r.Run(ctx, t) })
+		}
+	}
+	for _, last := range []Flags{0, Restarts} {
+		for _, t := range tests {
+			if t.Flags&Restarts != last {
+				continue
+			}
+			var result Result
+			if done := waiting[t.Code]; done != nil {
+				result = <-done
+			} else {
+				result = r.Run(ctx, t)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			report(result)
+		}
+	}
+}
 
 // Run runs one test.
 func (r *Runner) Run(ctx context.Context, test Test) Result {
@@ -135,6 +169,8 @@ func (r *Runner) settle(ctx context.Context) error {
 
 // probe opens a file that it creates, and learns about the server.
 func (r *Runner) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.target.Limit)
+	defer cancel()
 	cfg := client.Config{Minor: r.target.Minor, Cred: r.target.Cred}
 	owner := wire.ClientOwner{OwnerID: []byte("nfsconform " + r.run)}
 	s, err := client.Mount(ctx, r.target.Addr, cfg, owner)
