@@ -20,7 +20,15 @@ const (
 // in sequence (RFC 8881, 2.10.6).
 type cbSlot struct {
 	id, seq uint32
-	open    bool // seq was sent and not answered: it is sent again as it was
+	// unanswered is what was sent with seq, if no reply came: it is sent again,
+	// as it was, before anything else is.
+	unanswered *cbRequest
+}
+
+// cbRequest is one operation to send, after CB_SEQUENCE; nil sends that alone.
+type cbRequest struct {
+	op    wire.CbArgs
+	after []wire.ReferringCallList
 }
 
 var errNoPath = errors.New("no connection carries callbacks")
@@ -35,27 +43,43 @@ func (ch *channel) callBack(ctx context.Context, op wire.CbArgs, after []wire.Re
 		return wire.CbResult{}, ctx.Err()
 	}
 	defer func() { ch.slots <- slot }()
-	if !slot.open {
+	if q := slot.unanswered; q != nil {
+		if r, err := ch.exchange(ctx, slot, q); slot.unanswered != nil {
+			return r, err
+		}
+	}
+	return ch.exchange(ctx, slot, &cbRequest{op, after})
+}
+
+// exchange sends q on a slot where nothing but q itself is unanswered.
+func (ch *channel) exchange(ctx context.Context, slot *cbSlot, q *cbRequest) (wire.CbResult, error) {
+	again := slot.unanswered == q
+	if !again {
 		slot.seq++
 	}
-	slot.open = true
-	results, err := ch.send(ctx, slot, op, after)
+	slot.unanswered = q
+	results, err := ch.send(ctx, slot, q)
+	if err == errNoPath && !again {
+		slot.seq, slot.unanswered = slot.seq-1, nil // nothing was sent
+	}
 	if err != nil {
 		return wire.CbResult{}, err
 	}
-	if status := results[0].Status; status != wire.OK {
+	switch status := results[0].Status; {
+	case status == wire.OK:
+	case status == wire.ErrDelay && again:
+		return results[0], nil // the client is still at it
+	default:
 		// A client that did not take the slot's sequence id sees the same again.
 		slot.seq--
-		slot.open = false
-		return results[0], nil
 	}
-	slot.open = false
+	slot.unanswered = nil
 	return results[len(results)-1], nil
 }
 
 // send makes one CB_COMPOUND over a connection of the back channel. There is at
 // least one result without an error.
-func (ch *channel) send(ctx context.Context, slot *cbSlot, op wire.CbArgs, after []wire.ReferringCallList) (results []wire.CbResult, err error) {
+func (ch *channel) send(ctx context.Context, slot *cbSlot, q *cbRequest) (results []wire.CbResult, err error) {
 	ch.mu.Lock()
 	conns, program, cred := ch.back, ch.program, ch.cred
 	ch.mu.Unlock()
@@ -64,17 +88,17 @@ func (ch *channel) send(ctx context.Context, slot *cbSlot, op wire.CbArgs, after
 	}
 	sequence := wire.CbSequenceArgs{
 		SessionID: wire.SessionID(ch.session.ID), SequenceID: slot.seq, SlotID: slot.id,
-		HighestSlotID: slot.id, ReferringCallLists: after,
+		HighestSlotID: slot.id, ReferringCallLists: q.after,
 	}
 	encode := func(e *xdr.Encoder) {
 		head := wire.CbCompoundArgs{MinorVersion: ch.minor, NumOps: 1}
-		if op != nil {
+		if q.op != nil {
 			head.NumOps++
 		}
 		head.Encode(e)
 		wire.EncodeCbArgs(e, sequence)
-		if op != nil {
-			wire.EncodeCbArgs(e, op)
+		if q.op != nil {
+			wire.EncodeCbArgs(e, q.op)
 		}
 	}
 	decode := func(d *xdr.Decoder) error {

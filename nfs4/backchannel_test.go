@@ -1,0 +1,118 @@
+package nfs4
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/nfs4/client"
+	"github.com/tidegate/tidegate/nfs4/state"
+	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
+)
+
+// loser is a client with one slot for callbacks, whose reply to the first
+// callback is lost with the connection.
+type loser struct {
+	session *client.Session
+	finish  chan struct{} // closed when the first callback may end
+
+	mu   sync.Mutex
+	conn *client.Conn // Guarded by mu. What carries the first callback.
+	seen []string     // Guarded by mu. The files of the callbacks.
+}
+
+func (l *loser) recall(args wire.CbArgs) (wire.Status, wire.Body) {
+	l.mu.Lock()
+	fh := string(args.(wire.CbRecallArgs).FH)
+	l.seen = append(l.seen, fh)
+	l.mu.Unlock()
+	if fh == "first" {
+		l.conn.Close()
+		<-l.finish
+		return wire.OK, nil
+	}
+	return wire.ErrBadHandle, nil
+}
+
+// newLoser connects a loser to s, twice.
+func newLoser(t *testing.T, ctx context.Context, s *Server) *loser {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rpc.NewServer(rpc.Config{Programs: []rpc.Program{s.Program()}, OnClose: s.Closed})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		server.Shutdown(context.Background())
+		<-served
+	})
+	l := &loser{finish: make(chan struct{})}
+	cfg := client.Config{Callbacks: map[wire.CbOp]client.Callback{wire.OpCbRecall: l.recall}}
+	var conns [2]*client.Conn
+	for i := range conns {
+		if conns[i], err = client.Dial(ctx, ln.Addr().String(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conns[i].Close() })
+	}
+	cl, err := conns[0].ExchangeID(ctx, wire.ClientOwner{OwnerID: []byte("loser")}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := client.DefaultSession()
+	args.BackChanAttrs.MaxRequests = 1
+	if l.session, err = cl.NewSession(ctx, args); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.session.Bind(ctx, conns[1], wire.CDFCForeOrBoth); err != nil {
+		t.Fatal(err)
+	}
+	l.conn = conns[1]
+	return l
+}
+
+// A callback whose reply was lost is finished before the next is sent: that one
+// must neither be taken for a retry of the first, nor be answered for it.
+func TestCallbackAfterLostReply(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, twoExports(t)...)
+	l := newLoser(t, ctx, s)
+	ss, err := s.State().Session(state.SessionID(l.session.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := channelOf(ss)
+	recall := func(file string) (wire.Status, error) {
+		r, err := ch.callBack(ctx, wire.CbRecallArgs{FH: wire.FH(file)}, nil)
+		return r.Status, err
+	}
+	if status, err := recall("first"); err == nil {
+		t.Fatalf("the first callback: %v, without a connection", status)
+	}
+	// While the client is still at the first, the second has to wait.
+	status, err := recall("second")
+	for ; err != nil && ctx.Err() == nil; status, err = recall("second") {
+	}
+	if status != wire.ErrDelay {
+		t.Errorf("beside the first: %v, %v", status, err)
+	}
+	close(l.finish)
+	for status == wire.ErrDelay && err == nil {
+		status, err = recall("second")
+	}
+	if status != wire.ErrBadHandle || err != nil {
+		t.Errorf("the second callback: %v, %v, want its own answer", status, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if want := []string{"first", "second"}; !slices.Equal(l.seen, want) {
+		t.Errorf("the client saw %q, want %q", l.seen, want)
+	}
+}
