@@ -6,13 +6,10 @@ import (
 	"testing"
 )
 
-// sqliteVFS makes SQLite take no byte-range locks.
-const sqliteVFS = "unix-none"
-
 // checks are the guest program's, in the order in which they run.
 var checks = []string{
 	"open", "exclusive", "truncate", "rename", "unlink", "hardlink", "symlink", "special", "names",
-	"attrs", "times", "access", "append", "mmap", "holes", "df", "random", "tree", "bulk", "bigdir",
+	"attrs", "times", "access", "append", "mmap", "locks", "holes", "df", "random", "tree", "bulk", "bigdir",
 }
 
 // scripts use an ordinary program each, in an empty directory.
@@ -26,7 +23,7 @@ var scripts = map[string]string{
 		git gc -q && git fsck --strict && git checkout -q HEAD~1 && test ! -e d3
 		git clone -q . clone && git -C clone fsck && test -z "$(git status --porcelain -uno)"`,
 	"sqlite": `
-		db() { sqlite3 "file:db?vfs=` + sqliteVFS + `" "$@"; }
+		db() { sqlite3 db "$@"; }
 		db 'CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)' >/dev/null
 		for i in $(seq 20); do
 			db "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200)

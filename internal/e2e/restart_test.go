@@ -74,3 +74,46 @@ func TestTerminate(t *testing.T) {
 	})
 	c.run("/bin/umount", "/mnt")
 }
+
+// holdLock makes c hold a lock on /mnt/lock until /mnt/go is there; the channel
+// receives how that ended.
+func holdLock(c *client) chan agent.Result {
+	done := make(chan agent.Result, 1)
+	go func() {
+		done <- c.try("/usr/bin/flock", "/mnt/lock", "/bin/sh", "-c",
+			`echo >/mnt/held; until ls /mnt/ | grep -q '^go$'; do sleep 0.1; done`)
+	}()
+	eventually(c.t, "the lock is held", limit, func() bool { return c.try("/usr/bin/test", "-e", "/mnt/held").Status == 0 })
+	return done
+}
+
+// release makes the holder give up its lock.
+func release(c *client, done chan agent.Result) {
+	c.run("/bin/touch", "/mnt/go")
+	if r := <-done; r.Status != 0 {
+		c.t.Errorf("the holder of the lock: exit status %d\n%s", r.Status, r.Output)
+	}
+	c.run("/bin/rm", "/mnt/go", "/mnt/held", "/mnt/lock")
+}
+
+// A lock outlives the server: its holder gets it back before another may have it.
+func TestReclaim(t *testing.T) {
+	needGuest(t)
+	s := startServer(t, export{hostDir(t), "/vfs"})
+	a, b := bootClient(t), bootClient(t)
+	for _, c := range []*client{a, b} {
+		c.mount(s, "/vfs", "/mnt", "actimeo=1,vers=4.2")
+	}
+	done := holdLock(a)
+	for range 2 {
+		s.kill()
+		s.start()
+		if r := b.try("/usr/bin/flock", "-n", "/mnt/lock", "true"); r.Status != 1 {
+			t.Errorf("the other client's try has exit status %d, want 1\n%s", r.Status, r.Output)
+		}
+	}
+	release(a, done)
+	for _, c := range []*client{a, b} {
+		c.run("/bin/umount", "/mnt")
+	}
+}

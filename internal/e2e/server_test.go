@@ -15,7 +15,7 @@ import (
 const (
 	startLimit = 10 * time.Second
 	stopLimit  = 15 * time.Second
-	lease      = "15s" // what a frozen client may hold up another
+	lease      = "8s" // what a frozen client may hold up another
 )
 
 // export is a directory of the host, or "mem:", and its name for clients.

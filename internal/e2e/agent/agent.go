@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/rpc"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -58,14 +59,31 @@ func (Agent) Run(c Command, r *Result) error {
 	return nil
 }
 
-// Serve runs what comes over conn until it is closed.
+// Serve runs what comes over conn until it is closed; commands may still run then.
 func Serve(conn net.Conn) error {
 	s := rpc.NewServer()
 	if err := s.Register(Agent{}); err != nil {
 		return err
 	}
-	s.ServeConn(conn)
+	w := &watched{Conn: conn, ended: make(chan struct{})}
+	go s.ServeConn(w)
+	<-w.ended
 	return nil
+}
+
+// watched is a connection that says when nothing more can be read from it.
+type watched struct {
+	net.Conn
+	once  sync.Once
+	ended chan struct{}
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		w.once.Do(func() { close(w.ended) })
+	}
+	return n, err
 }
 
 // Client is the host's end of a connection to an Agent.

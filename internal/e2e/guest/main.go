@@ -27,6 +27,7 @@ func checks() map[string]func(*check) {
 		"full":      full,
 		"hardlink":  hardLink,
 		"holes":     holes,
+		"locks":     locks,
 		"mmap":      memoryMap,
 		"names":     names,
 		"open":      openModes,
