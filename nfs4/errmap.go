@@ -49,6 +49,7 @@ var stateStatus = [...]wire.Status{
 	state.NoSpace:         wire.ErrNoSpc,
 	state.BadStateid:      wire.ErrBadStateid,
 	state.OldStateid:      wire.ErrOldStateid,
+	state.StaleStateid:    wire.ErrBadStateid, // STALE_STATEID is not for 4.1 (RFC 8881, 15.1.16.5)
 	state.Expired:         wire.ErrExpired,
 	state.AdminRevoked:    wire.ErrAdminRevoked,
 	state.DelegRevoked:    wire.ErrDelegRevoked,

@@ -22,6 +22,7 @@ const (
 	NoSpace
 	BadStateid
 	OldStateid
+	StaleStateid
 	Expired
 	AdminRevoked
 	DelegRevoked
@@ -57,6 +58,7 @@ var errorText = [...]string{
 	NoSpace:         "no room for another",
 	BadStateid:      "no such stateid",
 	OldStateid:      "stateid has a later version",
+	StaleStateid:    "stateid of an earlier run",
 	Expired:         "stateid expired with its lease",
 	AdminRevoked:    "stateid revoked",
 	DelegRevoked:    "delegation revoked",

@@ -324,7 +324,8 @@ func TestStateids(t *testing.T) {
 		{"read bypass", a, ReadBypass, &k, BadStateid},
 		{"current", a, Current, &k, BadStateid},
 		{"invalid", a, Invalid, &k, BadStateid},
-		{"an earlier run's", a, Stateid{1, makeOther(testEpoch-1, a.ID.index(), 0, 1)}, &k, BadStateid},
+		{"an earlier run's", a, Stateid{1, makeOther(testEpoch-1, a.ID.index(), 0, 1)}, &k, StaleStateid},
+		{"a later run's", a, Stateid{1, makeOther(testEpoch+1, a.ID.index(), 0, 1)}, &k, BadStateid},
 		{"an index beyond", a, Stateid{1, makeOther(testEpoch, a.ID.index(), maxIndex-1, 1)}, &k, BadStateid},
 		{"another generation", a, Stateid{1, makeOther(testEpoch, a.ID.index(), 0, 2)}, &k, BadStateid},
 	} {
@@ -355,10 +356,10 @@ func TestStateids(t *testing.T) {
 	for bit := range 96 {
 		forged := id
 		forged.Other[bit/8] ^= 1 << (bit % 8)
-		if err := a.TestStateid(forged); err != BadStateid {
+		if err := a.TestStateid(forged); err != BadStateid && err != StaleStateid {
 			t.Errorf("bit %d flipped: %v", bit, err)
 		}
-		if err := a.FreeStateid(ctx, forged); err != BadStateid {
+		if err := a.FreeStateid(ctx, forged); err != BadStateid && err != StaleStateid {
 			t.Errorf("bit %d flipped: FREE_STATEID: %v", bit, err)
 		}
 	}

@@ -79,8 +79,11 @@ func (c *Client) enter(e *entry) bool {
 // lookup finds what id names, in the order of RFC 8881, 8.2.4. key nil skips
 // the check against the current file handle (TEST_STATEID, FREE_STATEID).
 func (c *Client) lookup(id Stateid, key *FileKey) (*entry, error) {
-	if id.Special() || binary.BigEndian.Uint32(id.Other[:]) != c.store.cfg.Epoch {
+	if id.Special() {
 		return nil, BadStateid
+	}
+	if epoch := binary.BigEndian.Uint32(id.Other[:]); epoch < c.store.cfg.Epoch {
+		return nil, StaleStateid
 	}
 	index := uint32(binary.BigEndian.Uint64(id.Other[4:])>>24) & (maxIndex - 1)
 	e := c.stateids.load(index)
