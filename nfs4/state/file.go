@@ -35,7 +35,7 @@ type File struct {
 	mu      sync.Mutex
 	opens   []*Open               // Guarded by mu. Those with a share.
 	delegs  []*Delegation         // Guarded by mu.
-	ranges  ranges.Set[lockOwner] // Guarded by mu.
+	ranges  ranges.Set[lockOwner] // Guarded by mu. Changed under locking too.
 	lockers map[lockOwner]*Locks  // Guarded by mu. Changed under locking too.
 	waiting waiters               // Guarded by mu.
 	access  [2]int                // Guarded by mu. Opens that read, that write.

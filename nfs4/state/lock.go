@@ -87,9 +87,7 @@ func (c *Client) locker(x *LockRequest) (*Open, *Locks, error) {
 		return nil, nil, err
 	}
 	owner := lockOwner{c, string(x.Owner)}
-	o.file.mu.Lock()
-	l := o.file.lockers[owner]
-	o.file.mu.Unlock()
+	l := o.file.locksOf(owner)
 	if l == nil {
 		l = &Locks{owner: owner}
 		l.entry.open, l.entry.locks = o, l
@@ -136,8 +134,8 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	f := o.file
 	f.locking.Lock()
 	defer f.locking.Unlock()
-	if l.seq.Load() != 0 && !f.current(l) {
-		return id, h, nil, Delay // its open was closed just now
+	if now := f.locksOf(l.owner); now != l && (now != nil || l.seq.Load() != 0) {
+		return id, h, nil, Delay // its open was closed just now, or it locked by another
 	}
 	defer func() {
 		if l.seq.Load() == 0 {
@@ -180,11 +178,11 @@ func (o *Open) introduce(l *Locks) bool {
 	return true
 }
 
-// current reports whether l still are the locks of its owner on f.
-func (f *File) current(l *Locks) bool {
+// locksOf returns what owner has of f, or nil.
+func (f *File) locksOf(owner lockOwner) *Locks {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.lockers[l.owner] == l
+	return f.lockers[owner]
 }
 
 // admitLock reports whether nothing stands against x's lock. Called with
@@ -208,11 +206,14 @@ func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err
 		}
 		return holder(first), nil, Denied
 	}
-	if f.ranges.Len() >= l.owner.client.store.cfg.Limits.LocksPerFile {
+	if f.full(l.owner.client.store) {
 		return h, nil, Resource
 	}
 	return h, nil, nil
 }
+
+// full reports whether f has as many locks as it may. Called with File.locking.
+func (f *File) full(s *Store) bool { return f.ranges.Len() >= s.cfg.Limits.LocksPerFile }
 
 func holder(held ranges.Lock[lockOwner]) Holder {
 	return Holder{Client: held.Owner.client.ID, Owner: held.Owner.name, Write: held.Write, Range: held.Range}
@@ -300,8 +301,8 @@ func (c *Client) Test(ctx context.Context, key FileKey, owner []byte, write bool
 	}
 }
 
-// Unlock gives up a range (RFC 8881, 18.12). Errors: those of a stateid, and
-// those of the file system.
+// Unlock gives up a range (RFC 8881, 18.12). Errors: Resource, those of a
+// stateid, and those of the file system.
 func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, error) {
 	o, l, err := c.locksFor(id, key)
 	if err != nil {
@@ -311,6 +312,9 @@ func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, erro
 	f := o.file
 	f.locking.Lock()
 	defer f.locking.Unlock()
+	if f.splits(l.owner, r) && f.full(c.store) {
+		return Stateid{}, Resource
+	}
 	if l.file != nil {
 		if err := l.setFile(fsal.Unlock, r); err != nil {
 			return Stateid{}, err
@@ -321,6 +325,17 @@ func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, erro
 	f.mu.Unlock()
 	f.wake(c.store)
 	return l.bump(), nil
+}
+
+// splits reports whether a lock of owner goes beyond r on both sides. Called with
+// File.locking.
+func (f *File) splits(owner lockOwner, r ranges.Range) bool {
+	for x := range f.ranges.Overlapping(r) {
+		if x.Owner == owner && x.Start < r.Start && x.End > r.End {
+			return true
+		}
+	}
+	return false
 }
 
 // free lets go of a lock stateid without locks (RFC 8881, 18.38.3).

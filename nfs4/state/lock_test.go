@@ -1,0 +1,602 @@
+package state
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/state/ranges"
+)
+
+const top = math.MaxUint64
+
+// outside is a file system where others may lock too. It records what it is
+// told, and answers err.
+type outside struct {
+	*disk
+	told []string
+	err  error
+}
+
+func (o *outside) open(access Share) (fsal.File, error) {
+	f, err := o.disk.open(access)
+	return &lockFile{f.(*openFile), o}, err
+}
+
+type lockFile struct {
+	*openFile
+	outside *outside
+}
+
+func (f *lockFile) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
+	f.outside.told = append(f.outside.told, fmt.Sprintf("%c%d+%d", "urw"[t], off, n))
+	return f.outside.err
+}
+
+func (o *outside) checkTold(t *testing.T, want string) {
+	t.Helper()
+	if got := strings.Join(o.told, " "); got != want {
+		t.Errorf("the file system was told %q, want %q", got, want)
+	}
+	o.told = nil
+}
+
+// locking is a LOCK of file 1 under an open's stateid, by a lock-owner, or with
+// none under a lock stateid.
+func (e *env) locking(id Stateid, owner string, write bool, start, end uint64) LockRequest {
+	return LockRequest{
+		Stateid: id, NewOwner: owner != "", Owner: []byte(owner), Key: key(1),
+		Write: write, Range: ranges.Range{Start: start, End: end}, Open: e.disk.open,
+	}
+}
+
+func (e *env) lock(c *Client, x LockRequest) Stateid {
+	e.Helper()
+	id, _, err := c.Lock(ctx, x)
+	if err != nil {
+		e.Fatalf("LOCK of %d to %d, write %v: %v", x.Range.Start, x.Range.End, x.Write, err)
+	}
+	return id
+}
+
+// refused is a LOCK that fails with want.
+func (e *env) refused(what string, c *Client, x LockRequest, want error) Holder {
+	e.Helper()
+	_, h, err := c.Lock(ctx, x)
+	e.want(what, err, want)
+	return h
+}
+
+func (e *env) unlock(c *Client, id Stateid, start, end uint64) Stateid {
+	e.Helper()
+	k := key(1)
+	id, err := c.Unlock(id, &k, ranges.Range{Start: start, End: end})
+	if err != nil {
+		e.Fatalf("LOCKU of %d to %d: %v", start, end, err)
+	}
+	return id
+}
+
+// held lists the locks of file 1 in the order of their offsets.
+func (e *env) held() string {
+	k := key(1)
+	f := e.files.find(&k)
+	if f == nil {
+		return ""
+	}
+	defer e.files.put(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []string
+	for l := range f.ranges.All() {
+		kind := 'r'
+		if l.Write {
+			kind = 'w'
+		}
+		all = append(all, fmt.Sprintf("%s%c%d-%d", l.Owner.name, kind, l.Start, l.End))
+	}
+	return strings.Join(all, " ")
+}
+
+func (e *env) checkHeld(want string) {
+	e.Helper()
+	if got := e.held(); got != want {
+		e.Errorf("held is %q, want %q", got, want)
+	}
+}
+
+// step is a LOCK for reading or writing, or a LOCKU.
+type step struct {
+	kind       byte
+	start, end uint64
+}
+
+// The locks of one owner merge and split, and the file system is told what the
+// client asked for, and nothing else.
+func TestLockRanges(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		steps      []step
+		held, told string
+	}{
+		{"one", []step{{'w', 5, 9}}, "ow5-9", "w5+5"},
+		{"neighbours", []step{{'w', 0, 9}, {'w', 20, 29}, {'w', 10, 19}}, "ow0-29", "w0+10 w20+10 w10+10"},
+		{"an upgrade", []step{{'r', 0, 29}, {'w', 10, 19}}, "or0-9 ow10-19 or20-29", "r0+30 w10+10"},
+		{"a downgrade", []step{{'w', 0, 29}, {'r', 20, 39}}, "ow0-19 or20-39", "w0+30 r20+20"},
+		{"a hole", []step{{'w', 0, 9}, {'u', 3, 3}}, "ow0-2 ow4-9", "w0+10 u3+1"},
+		{"to the end", []step{{'w', 7, top}, {'u', 1 << 63, top}}, fmt.Sprintf("ow7-%d", 1<<63-1), "w7+0 u9223372036854775808+0"},
+		{"the last byte", []step{{'r', top, top}}, fmt.Sprintf("or%d-%[1]d", uint64(top)), fmt.Sprintf("r%d+0", uint64(top))},
+		{"what is not held", []step{{'w', 0, 9}, {'u', 20, 29}}, "ow0-9", "w0+10 u20+10"},
+		{"all of it", []step{{'w', 0, 9}, {'r', 20, 29}, {'u', 0, top}}, "", "w0+10 r20+10 u0+0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := newEnv(t)
+			fs := &outside{disk: &e.disk}
+			a := e.client("a")
+			x := e.request("opener", 1, both, 0)
+			x.Open = fs.open
+			r, err := a.Open(ctx, x)
+			e.must("OPEN", err)
+			var id Stateid
+			for i, s := range tt.steps {
+				y := e.locking(r.Stateid, "o", s.kind == 'w', s.start, s.end)
+				if y.Open = fs.open; i > 0 {
+					y.Stateid, y.NewOwner = id, false
+				}
+				got := id
+				if s.kind == 'u' {
+					got = e.unlock(a, id, s.start, s.end)
+				} else {
+					got = e.lock(a, y)
+				}
+				if got.Seqid != uint32(i+1) || i > 0 && got.Other != id.Other {
+					t.Errorf("step %d: %+v after %+v", i, got, id)
+				}
+				id = got
+			}
+			e.checkHeld(tt.held)
+			fs.checkTold(t, tt.told)
+			e.checkDisk(2) // the open's, and the lock-owner's
+			e.close(a, r.Stateid, 1)
+			fs.checkTold(t, "") // closing a file drops its locks
+			e.checkHeld("")
+			e.checkEmpty()
+		})
+	}
+}
+
+// Whoever is in the way is told, and is really in the way.
+func TestLockDenied(t *testing.T) {
+	e := newEnv(t)
+	a, b := e.client("a"), e.client("b")
+	mine, theirs := e.open(a, "o", 1, both, 0), e.open(b, "o", 1, both, 0)
+	id := e.lock(a, e.locking(mine, "writer", true, 10, 19))
+	e.lock(a, e.locking(mine, "reader", false, 30, 39))
+	writer := Holder{a.ID, "writer", true, ranges.Range{Start: 10, End: 19}}
+	reader := Holder{a.ID, "reader", false, ranges.Range{Start: 30, End: 39}}
+	for _, tt := range []struct {
+		c          *Client
+		open       Stateid
+		owner      string
+		write      bool
+		start, end uint64
+		by         Holder // zero: nobody
+	}{
+		{b, theirs, "x", true, 0, 10, writer},
+		{b, theirs, "x", false, 19, 19, writer},
+		{b, theirs, "x", true, 0, top, writer},
+		{b, theirs, "x", true, 20, top, reader},
+		{b, theirs, "writer", true, 12, 13, writer}, // the same name of another client
+		{a, mine, "reader", false, 15, 32, writer},
+		{a, mine, "writer", true, 39, 39, reader},
+		{b, theirs, "x", false, 30, 39, Holder{}},
+		{b, theirs, "x", true, 20, 29, Holder{}},
+		{b, theirs, "x", true, 40, top, Holder{}},
+		{a, mine, "writer", false, 0, 100, Holder{}},
+	} {
+		what := fmt.Sprintf("%s's %s, write %v, %d to %d", tt.c.Owner, tt.owner, tt.write, tt.start, tt.end)
+		var want error
+		if tt.by.Owner != "" {
+			want = Denied
+		}
+		h, err := tt.c.Test(ctx, key(1), []byte(tt.owner), tt.write, ranges.Range{Start: tt.start, End: tt.end})
+		e.want("LOCKT by "+what, err, want)
+		if h != tt.by {
+			t.Errorf("LOCKT by %s: held by %+v, want %+v", what, h, tt.by)
+		}
+		if want == nil {
+			continue
+		}
+		if h := e.refused("LOCK by "+what, tt.c, e.locking(tt.open, tt.owner, tt.write, tt.start, tt.end), Denied); h != tt.by {
+			t.Errorf("LOCK by %s: held by %+v, want %+v", what, h, tt.by)
+		}
+	}
+	e.checkHeld("writerw10-19 readerr30-39")
+	e.must("the holder's stateid", a.TestStateid(id))
+	e.unlock(a, id, 10, 19)
+	e.lock(b, e.locking(theirs, "x", true, 0, 29))
+}
+
+func TestLockOpenMode(t *testing.T) {
+	e := newEnv(t)
+	a := e.client("a")
+	for _, tt := range []struct {
+		access Share
+		write  bool
+		want   error
+	}{
+		{ShareRead, false, nil},
+		{ShareRead, true, OpenMode},
+		{ShareWrite, false, OpenMode},
+		{ShareWrite, true, nil},
+		{both, false, nil},
+		{both, true, nil},
+	} {
+		id := e.open(a, "o", 1, tt.access, 0)
+		e.refused(fmt.Sprintf("open for %d, write lock %v", tt.access, tt.write), a, e.locking(id, "l", tt.write, 0, 9), tt.want)
+		e.close(a, id, 1)
+	}
+	id := e.open(a, "o", 1, ShareRead, 0)
+	locks := e.lock(a, e.locking(id, "l", false, 0, 9))
+	e.refused("a write lock more", a, e.locking(locks, "", true, 0, 9), OpenMode)
+	e.open(a, "o", 1, ShareWrite, 0)
+	e.lock(a, e.locking(locks, "", true, 0, 9))
+	e.checkHeld("lw0-9")
+}
+
+// A lock-owner has one set of locks, by whatever open it locks.
+func TestLockByTwoOpens(t *testing.T) {
+	e := newEnv(t)
+	a := e.client("a")
+	reader, writer := e.open(a, "reader", 1, ShareRead, 0), e.open(a, "writer", 1, ShareWrite, 0)
+	first := e.lock(a, e.locking(reader, "l", false, 0, 9))
+	second := e.lock(a, e.locking(writer, "l", true, 5, 14))
+	if second.Other != first.Other || second.Seqid != 2 {
+		t.Errorf("the lock stateids are %+v and %+v", first, second)
+	}
+	e.checkHeld("lr0-4 lw5-14")
+	e.refused("a write lock by the reader", a, e.locking(reader, "l", true, 20, 29), OpenMode)
+	e.close(a, writer, 1)
+	e.checkHeld("lr0-4 lw5-14")
+	e.must("the lock stateid", a.TestStateid(second))
+	e.close(a, reader, 1)
+	e.checkEmpty()
+}
+
+// An owner that locks by two opens at once has one set of locks all the same.
+func TestLockByTwoOpensRace(t *testing.T) {
+	e := newEnv(t)
+	fs := &outside{disk: &e.disk}
+	a := e.client("a")
+	for range 20 {
+		var opens [2]Stateid
+		for i := range opens {
+			x := e.request(fmt.Sprint("o", i), 1, both, 0)
+			x.Open = fs.open
+			r, err := a.Open(ctx, x)
+			e.must("OPEN", err)
+			opens[i] = r.Stateid
+		}
+		second := e.locking(opens[1], "l", true, 10, 15)
+		second.Open = fs.open
+		var late sync.WaitGroup
+		first := e.locking(opens[0], "l", true, 0, 5)
+		first.Open = func(access Share) (fsal.File, error) {
+			late.Go(func() {
+				if _, _, err := a.Lock(ctx, second); err != Delay && err != nil {
+					t.Errorf("the second LOCK: %v", err)
+				}
+			})
+			for range 50 {
+				runtime.Gosched()
+			}
+			return fs.open(access)
+		}
+		id := e.lock(a, first)
+		late.Wait()
+		if again := e.lock(a, second); again.Other != id.Other {
+			t.Fatalf("two stateids of one lock-owner: %+v and %+v", id, again)
+		}
+		e.checkHeld("lw0-5 lw10-15")
+		e.close(a, opens[0], 1)
+		e.checkHeld("")
+		e.close(a, opens[1], 1)
+		e.checkEmpty()
+	}
+}
+
+func TestLockStateids(t *testing.T) {
+	e := newEnv(t)
+	a, b := e.client("a"), e.client("b")
+	open := e.open(a, "o", 1, both, 0)
+	e.open(b, "o", 1, both, 0)
+	old := e.lock(a, e.locking(open, "l", true, 0, 9))
+	id := e.lock(a, e.locking(old, "", true, 10, 19))
+	k := key(1)
+	for _, tt := range []struct {
+		name string
+		c    *Client
+		id   Stateid
+		file byte
+		want error
+	}{
+		{"old", a, old, 1, OldStateid},
+		{"newer", a, Stateid{id.Seqid + 1, id.Other}, 1, BadStateid},
+		{"an open's", a, open, 1, BadStateid},
+		{"another client's", b, id, 1, BadStateid},
+		{"another file", a, id, 2, BadStateid},
+		{"anonymous", a, Anonymous, 1, BadStateid},
+	} {
+		x := e.locking(tt.id, "", true, 20, 29)
+		x.Key = key(tt.file)
+		e.refused("LOCK: "+tt.name, tt.c, x, tt.want)
+		_, err := tt.c.Unlock(tt.id, &x.Key, x.Range)
+		e.want("LOCKU: "+tt.name, err, tt.want)
+	}
+	e.refused("LOCK by a new owner under a lock stateid", a, e.locking(id, "m", true, 20, 29), BadStateid)
+	_, err := a.Close(id, &k)
+	e.want("CLOSE of a lock stateid", err, BadStateid)
+	_, err = a.Downgrade(id, &k, ShareRead, 0)
+	e.want("OPEN_DOWNGRADE of a lock stateid", err, BadStateid)
+	e.must("I/O under a lock stateid", e.use(a, id, 1, both))
+	e.checkHeld("lw0-19")
+	e.unlock(a, e.lock(a, e.locking(Stateid{0, id.Other}, "", true, 20, 29)), 0, 25)
+	e.checkHeld("lw26-29")
+}
+
+// A lock stateid lives until its open is closed, or it is freed without locks.
+func TestLockStateidLife(t *testing.T) {
+	e := newEnv(t)
+	a, b := e.client("a"), e.client("b")
+	open := e.open(a, "o", 1, both, 0)
+	id := e.lock(a, e.locking(open, "l", true, 0, 9))
+	e.want("FREE_STATEID with locks", a.FreeStateid(ctx, id), LocksHeld)
+	e.want("FREE_STATEID by another", b.FreeStateid(ctx, id), BadStateid)
+	e.checkHeld("lw0-9")
+	old := id
+	id = e.unlock(a, id, 0, 9)
+	e.must("a stateid without locks", a.TestStateid(id))
+	e.want("FREE_STATEID of an old one", a.FreeStateid(ctx, old), OldStateid)
+	e.must("FREE_STATEID", a.FreeStateid(ctx, id))
+	e.want("FREE_STATEID again", a.FreeStateid(ctx, id), BadStateid)
+	e.refused("LOCK under it", a, e.locking(id, "", true, 0, 9), BadStateid)
+
+	again := e.lock(a, e.locking(open, "l", true, 0, 9))
+	other := e.lock(a, e.locking(open, "m", false, 20, 29))
+	if again.Other == id.Other || again.Other == other.Other {
+		t.Errorf("lock stateids %+v, %+v and %+v", id, again, other)
+	}
+	theirs := e.open(b, "o", 1, both, 0)
+	e.close(a, open, 1)
+	for _, id := range []Stateid{again, other} {
+		e.want("a lock stateid after CLOSE", a.TestStateid(id), BadStateid)
+		e.want("FREE_STATEID after CLOSE", a.FreeStateid(ctx, id), BadStateid)
+	}
+	e.lock(b, e.locking(theirs, "l", true, 0, top))
+	e.close(b, theirs, 1)
+	e.checkEmpty()
+}
+
+// A lock that others outside hold is denied by nobody that is known, and a
+// refusal of the file system changes nothing.
+func TestLockOutside(t *testing.T) {
+	for _, tt := range []struct{ err, want error }{
+		{syscall.EAGAIN, Denied},
+		{errDisk, errDisk},
+	} {
+		e := newEnv(t)
+		fs := &outside{disk: &e.disk}
+		a := e.client("a")
+		x := e.request("o", 1, both, 0)
+		x.Open = fs.open
+		r, err := a.Open(ctx, x)
+		e.must("OPEN", err)
+		ask := func(id Stateid, owner string, start, end uint64) LockRequest {
+			y := e.locking(id, owner, true, start, end)
+			y.Open = fs.open
+			return y
+		}
+		holder := func(start, end uint64) (h Holder) {
+			if tt.want == Denied {
+				h = Holder{Write: true, Range: ranges.Range{Start: start, End: end}}
+			}
+			return h
+		}
+
+		fs.err = tt.err
+		if h := e.refused("a first lock", a, ask(r.Stateid, "l", 0, 9), tt.want); h != holder(0, 9) {
+			t.Errorf("held by %+v", h)
+		}
+		e.checkDisk(1)
+		fs.err = nil
+		id := e.lock(a, ask(r.Stateid, "l", 0, 9))
+		fs.err = tt.err
+		if h := e.refused("a second lock", a, ask(id, "", 5, 19), tt.want); h != holder(5, 19) {
+			t.Errorf("held by %+v", h)
+		}
+		k := key(1)
+		_, err = a.Unlock(id, &k, ranges.Range{Start: 0, End: 4})
+		e.want("LOCKU", err, tt.err)
+		e.checkHeld("lw0-9")
+		e.must("the stateid", a.TestStateid(id))
+		fs.err = nil
+		e.unlock(a, id, 0, 4)
+		e.checkHeld("lw5-9")
+		fs.checkTold(t, "w0+10 w0+10 w5+15 u0+5 u0+5")
+		e.close(a, r.Stateid, 1)
+		e.checkEmpty()
+	}
+}
+
+func TestLockFileDoesNotOpen(t *testing.T) {
+	e := newEnv(t)
+	fs := &outside{disk: &e.disk}
+	a := e.client("a")
+	x := e.request("o", 1, ShareRead, 0)
+	x.Open = fs.open
+	r, err := a.Open(ctx, x)
+	e.must("OPEN", err)
+	y := e.locking(r.Stateid, "l", false, 0, 9)
+	y.Open = func(Share) (fsal.File, error) { return nil, errDisk }
+	e.refused("a file that does not open", a, y, errDisk)
+	y.Open = func(access Share) (fsal.File, error) { // it can be read only
+		if access != ShareRead {
+			return nil, syscall.EROFS
+		}
+		return fs.open(access)
+	}
+	e.lock(a, y)
+	fs.checkTold(t, "r0+10")
+	e.close(a, r.Stateid, 1)
+	e.checkEmpty()
+}
+
+func TestLockLimits(t *testing.T) {
+	e := newEnv(t, limits(func(l *Limits) { l.LocksPerFile, l.StateidsPerClient = 3, 3 }))
+	a, b := e.client("a"), e.client("b")
+	open := e.open(a, "o", 1, both, 0)
+	id := e.lock(a, e.locking(open, "l", true, 0, 0))
+	id = e.lock(a, e.locking(id, "", true, 2, 2))
+	other := e.lock(a, e.locking(open, "m", true, 4, 4))
+	e.refused("one too many", a, e.locking(id, "", true, 8, 8), Resource)
+	e.refused("one of another client", b, e.locking(e.open(b, "o", 1, both, 0), "l", true, 8, 8), Resource)
+	e.checkHeld("lw0-0 lw2-2 mw4-4")
+	e.unlock(a, other, 4, 4)
+	e.refused("a stateid too many", a, e.locking(open, "n", true, 4, 4), Resource)
+	e.checkHeld("lw0-0 lw2-2")
+	e.must("FREE_STATEID", a.FreeStateid(ctx, Stateid{0, other.Other}))
+	e.lock(a, e.locking(open, "n", true, 4, 4))
+}
+
+// What is unlocked in the middle of a lock leaves two, of which there may be too
+// many as well.
+func TestUnlockLimit(t *testing.T) {
+	e := newEnv(t, limits(func(l *Limits) { l.LocksPerFile = 3 }))
+	a := e.client("a")
+	id := e.lock(a, e.locking(e.open(a, "o", 1, both, 0), "l", true, 0, top))
+	id = e.unlock(a, id, 10, 10)
+	id = e.unlock(a, id, 20, 20)
+	k := key(1)
+	_, err := a.Unlock(id, &k, ranges.Range{Start: 30, End: 30})
+	e.want("LOCKU that splits", err, Resource)
+	id = e.unlock(a, id, 5, 25) // what ends a lock is no split
+	id = e.unlock(a, id, 30, 30)
+	id = e.unlock(a, id, 31, 40)
+	e.unlock(a, id, 1<<63, top)
+	e.checkHeld(fmt.Sprintf("lw0-4 lw26-29 lw41-%d", 1<<63-1))
+}
+
+// The locks of an expired client go to who wants them; its stateids say so.
+func TestLockSeized(t *testing.T) {
+	for _, ask := range []struct {
+		name string
+		by   func(*env, *Client, Stateid) error
+	}{
+		{"LOCK", func(e *env, c *Client, open Stateid) error {
+			_, _, err := c.Lock(ctx, e.locking(open, "rival", true, 5, 5))
+			return err
+		}},
+		{"LOCKT", func(_ *env, c *Client, _ Stateid) error {
+			_, err := c.Test(ctx, key(1), []byte("rival"), true, ranges.Range{Start: 5, End: 5})
+			return err
+		}},
+	} {
+		t.Run(ask.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEnv(t)
+				ss, rival := e.session(incarnation("sleeper", 1)), e.session(incarnation("rival", 1))
+				open := e.open(ss.Client, "o", 1, both, 0)
+				id := e.lock(ss.Client, e.locking(open, "l", true, 0, 9))
+				kept := e.open(ss.Client, "p", 1, ShareRead, 0)
+				theirs := e.open(rival.Client, "o", 1, both, 0)
+				time.Sleep(testLease)
+				rival.sequence(t, 1)
+				e.want("on the last of the lease", ask.by(e, rival.Client, theirs), Denied)
+				time.Sleep(time.Second)
+				rival.sequence(t, 2)
+				e.must("after the lease", ask.by(e, rival.Client, theirs))
+
+				ss.sequence(t, 1)
+				e.want("the lock stateid", ss.Client.TestStateid(id), Expired)
+				e.want("its open", ss.Client.TestStateid(open), Expired)
+				e.must("another open", ss.Client.TestStateid(kept))
+				e.refused("LOCK under the lock stateid", ss.Client, e.locking(id, "", true, 0, 9), Expired)
+				if got := ss.Client.Status(); got != statusExpiredSome {
+					t.Errorf("status flags %#x", got)
+				}
+				e.must("FREE_STATEID of the locks", ss.Client.FreeStateid(ctx, id))
+				if got := ss.Client.Status(); got != statusExpiredSome {
+					t.Errorf("status flags with the open still to be freed: %#x", got)
+				}
+				e.must("FREE_STATEID of the open", ss.Client.FreeStateid(ctx, open))
+				if got := ss.Client.Status(); got != 0 {
+					t.Errorf("status flags at the end: %#x", got)
+				}
+				e.close(ss.Client, kept, 1)
+				e.close(rival.Client, theirs, 1)
+				e.checkEmpty()
+			})
+		})
+	}
+}
+
+// Locks exclude, while opens are closed and clients restart under way.
+func TestLockStorm(t *testing.T) {
+	e := newEnv(t, func(cfg *Config) { cfg.Callbacks = new(phone) })
+	var inside [4]atomic.Int32 // -1: a writer
+	work := func(c *Client, name string, i int) error {
+		open, err := e.tryOpen(c, fmt.Sprint("o", i%2), 1, both, 0)
+		if err != nil {
+			return err
+		}
+		byt, write := uint64(i%len(inside)), i%3 == 0
+		x := e.locking(open, name, write, byt, byt)
+		x.Wait = i%5 == 0
+		id, _, err := c.Lock(ctx, x)
+		if err == nil {
+			n, enter := int32(1), &inside[byt]
+			if write {
+				n = -1
+			}
+			if got := enter.Add(n); write && got != -1 || !write && got < 1 {
+				t.Errorf("byte %d: %d inside, write %v", byt, got, write)
+			}
+			runtime.Gosched()
+			enter.Add(-n)
+			k := key(1)
+			_, err = c.Unlock(id, &k, x.Range)
+		}
+		if i%11 == 0 {
+			e.close(c, Stateid{0, open.Other}, 1)
+		}
+		return err
+	}
+	var wg sync.WaitGroup
+	for g := range 6 {
+		wg.Go(func() {
+			name := fmt.Sprint("client", g)
+			c := e.client(name)
+			for i := range 400 {
+				switch err := work(c, fmt.Sprint("l", g), i+g); err {
+				case nil, Denied:
+				default:
+					t.Errorf("step %d: %v", i, err)
+				}
+				if i%97 == 96 {
+					c = e.session(incarnation(name, byte(i))).Client
+				}
+			}
+			e.session(incarnation(name, 255))
+		})
+	}
+	wg.Wait()
+	e.checkEmpty()
+}
