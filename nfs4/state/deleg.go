@@ -21,6 +21,7 @@ type Delegation struct {
 	on       *File
 	handle   atomic.Pointer[Handle]
 	done     chan struct{} // closed when the delegation has ended
+	settled  bool          // Guarded by File.mu. It is granted: an OPEN answers with it.
 	recalled int64         // Guarded by File.mu. Store time of the recall; 0: none.
 	ended    bool          // Guarded by File.mu. Not on File.delegs any more.
 }
@@ -124,7 +125,8 @@ func (s *Store) recall(ctx context.Context, inWay []*Delegation) bool {
 	return true
 }
 
-// markRecalled reports whether the recall begins with this call.
+// markRecalled reports whether the recall begins with this call. What is not yet
+// granted will not be: its client is not asked for it.
 func (d *Delegation) markRecalled(now int64) bool {
 	d.on.mu.Lock()
 	defer d.on.mu.Unlock()
@@ -132,7 +134,15 @@ func (d *Delegation) markRecalled(now int64) bool {
 		return false
 	}
 	d.recalled = max(now, 1)
-	return true
+	return d.settled
+}
+
+// settle grants d, unless it was recalled before it could be.
+func (d *Delegation) settle() bool {
+	d.on.mu.Lock()
+	defer d.on.mu.Unlock()
+	d.settled = !d.ended && d.recalled == 0
+	return d.settled
 }
 
 // overdue reports whether the recall is older than a lease (RFC 8881, 10.4.5).
@@ -164,6 +174,11 @@ func (o *Open) delegate(x *OpenRequest) *Delegation {
 		return nil
 	}
 	d.bump()
+	if !d.settle() {
+		s.contended.note(d.Key, s.now())
+		c.dropDelegation(d)
+		return nil
+	}
 	return d
 }
 
@@ -312,8 +327,10 @@ func (s *Store) WriteDelegation(key FileKey, who *Client) *Delegation {
 	defer s.files.put(f)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if inWay := f.inWayLocked(nil, who, false); len(inWay) > 0 {
-		return inWay[0]
+	for _, d := range f.inWayLocked(nil, who, false) {
+		if d.settled {
+			return d
+		}
 	}
 	return nil
 }
