@@ -15,7 +15,7 @@ var checks = []string{
 // scripts use an ordinary program each, in an empty directory.
 var scripts = map[string]string{
 	"git": `
-		git init -q . && git config user.email a@example.org && git config user.name a
+		git config --global user.email a@example.org; git config --global user.name a; git init -q .
 		for i in 1 2 3; do
 			mkdir d$i; for j in $(seq 50); do echo $i $j >d$i/$j; done
 			git add . && git commit -qm "commit $i"
