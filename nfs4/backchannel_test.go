@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,5 +115,55 @@ func TestCallbackAfterLostReply(t *testing.T) {
 	defer l.mu.Unlock()
 	if want := []string{"first", "second"}; !slices.Equal(l.seen, want) {
 		t.Errorf("the client saw %q, want %q", l.seen, want)
+	}
+}
+
+// A connection does not hold on to sessions that were destroyed.
+func TestConnectionForgetsSessions(t *testing.T) {
+	s := newServer(t, twoExports(t)...)
+	c := connect(t, s, 2)
+	attrs := wire.ChannelAttrs{MaxRequestSize: 4096, MaxResponseSize: 4096, MaxResponseSizeCached: 4096, MaxOperations: 8, MaxRequests: 4}
+	var link *link
+	for range 20 {
+		x := c.bare(wire.ExchangeIDArgs{ClientOwner: wire.ClientOwner{OwnerID: []byte(t.Name())}}).Body.(wire.ExchangeIDRes)
+		r := c.bare(wire.CreateSessionArgs{
+			ClientID: x.ClientID, Sequence: x.SequenceID, Flags: wire.CreateSessionFlagConnBackChan,
+			ForeChanAttrs: attrs, BackChanAttrs: attrs, SecParms: []wire.CallbackSecParms{{SecFlavor: rpc.AuthNone}},
+		}).Body.(wire.CreateSessionRes)
+		ss, err := s.State().Session(state.SessionID(r.SessionID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		link = s.linkOf(channelOf(ss).back[0])
+		c.bare(wire.DestroySessionArgs{SessionID: r.SessionID})
+	}
+	link.mu.Lock()
+	defer link.mu.Unlock()
+	if n := len(link.channels); n > 1 {
+		t.Errorf("the connection remembers %d sessions", n)
+	}
+}
+
+// What is left to tell clients when the Server closes is not begun.
+func TestCloseBesideCallbacks(t *testing.T) {
+	for range 50 {
+		s := newServer(t, twoExports(t)...)
+		var begun, ended atomic.Int32
+		var beside sync.WaitGroup
+		for range 4 {
+			beside.Go(func() {
+				s.background(func(ctx context.Context) {
+					begun.Add(1)
+					<-ctx.Done()
+					ended.Add(1)
+				})
+			})
+		}
+		s.Close()
+		if b, e := begun.Load(), ended.Load(); b != e {
+			t.Fatalf("%d callbacks began and %d ended before the Server was closed", b, e)
+		}
+		beside.Wait()
+		s.background(func(context.Context) { t.Error("a callback began after the Server was closed") })
 	}
 }

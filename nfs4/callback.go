@@ -14,13 +14,13 @@ import (
 
 // The Server is its Store's Callbacks.
 
-// background runs f until it ends or the Server is closed.
+// background runs f until it ends or the Server is closed; not at all afterwards.
 func (s *Server) background(f func(context.Context)) {
-	s.callbacks.Add(1)
-	go func() {
-		defer s.callbacks.Done()
-		f(s.ctx)
-	}()
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.ctx.Err() == nil {
+		s.callbacks.Go(func() { f(s.ctx) })
+	}
 }
 
 // How long a callback is waited for, and how long until it is tried again.

@@ -132,9 +132,8 @@ func (s *Server) bindBack(conn *rpc.Conn, ch *channel) {
 	if l.closed {
 		return
 	}
-	if !slices.Contains(l.channels, ch) {
-		l.channels = append(l.channels, ch)
-	}
+	l.channels = slices.DeleteFunc(l.channels, func(x *channel) bool { return x == ch || x.session.Ended() })
+	l.channels = append(l.channels, ch)
 	ch.bindBack(conn)
 }
 

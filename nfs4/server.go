@@ -41,6 +41,7 @@ type Config struct {
 type Server struct {
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
+	closing   sync.Mutex // no callback begins while it is held
 	callbacks sync.WaitGroup
 
 	cfg       Config
@@ -74,9 +75,11 @@ func New(cfg Config) (*Server, error) {
 // State returns the Server's Store.
 func (s *Server) State() *state.Store { return s.state }
 
-// Close ends the callbacks under way.
+// Close ends the callbacks under way; no other begins.
 func (s *Server) Close() {
+	s.closing.Lock()
 	s.cancel()
+	s.closing.Unlock()
 	s.callbacks.Wait()
 }
 
