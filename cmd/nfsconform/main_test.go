@@ -64,7 +64,7 @@ func writeText(t *testing.T, text string) string {
 
 // The exit code tells new failures from known ones and from none.
 func TestExitCodes(t *testing.T) {
-	honest, lying := serve(t)+"/mem", serveAs(t, liar)+"/mem"
+	honest, lying := serve(t)+"/mem", serveAs(t, liar).addr+"/mem"
 	both := writeText(t, "# known\n"+lieOne+" it is so\n\n"+lieTwo+"\n")
 	for _, test := range []struct {
 		name string
@@ -138,7 +138,7 @@ func TestCancelled(t *testing.T) {
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
-	got := runCommand(t.Context(), serveAs(t, liar)+"/mem", "--only", lied, "--json", path("json"), "--junit", path("junit"),
+	got := runCommand(t.Context(), serveAs(t, liar).addr+"/mem", "--only", lied, "--json", path("json"), "--junit", path("junit"),
 		"--baseline", writeText(t, lieTwo+" known for long"), "--write-baseline", path("baseline"))
 	if got.code != exitFailed {
 		t.Fatalf("exit code %d: %s%s", got.code, got.out, got.err)

@@ -33,6 +33,7 @@ var csessTests = []Test{
 	{"CSESS23", 0, "18.36.1", "two values of ca_rdma_ird do not decode", csessTwoIRD},
 	{"CSESS24", 0, "18.36.4", "a replay with other arguments makes no other session", csessFalseReplay},
 	{"CSESS25", 0, "18.36.3", "header padding is never more than asked", csessPad},
+	{"CSESS27", Restarts, "8.4.2.1", "after a restart the client id is STALE_CLIENTID", csessRestart},
 	{"CSESS26", 0, "18.36.4", "a refused request leaves the client id unconfirmed", csessRefusedUnconfirmed},
 }
 
@@ -308,4 +309,12 @@ func csessRefusedUnconfirmed(t *T) {
 	args.Flags = 1 << 10
 	c.Expect(wire.ErrInval, args)
 	c.Expect(wire.ErrNoEnt, exchange(id, 1, wire.ExchgidFlagUpdConfirmedRecA))
+}
+
+func csessRestart(t *T) {
+	c, args := t.newcomer()
+	c.created(args)
+	t.restart()
+	args.Sequence++
+	t.Dial().Expect(wire.ErrStaleClientID, args)
 }

@@ -35,6 +35,7 @@ var eidTests = []Test{
 	{"EID25", 0, "18.35.4, case 5", "a reboot that is seen twice before it is confirmed ends with the last client id", eidRebootTwice},
 	{"EID26", Minor2, "RFC 7862, 14.1", "SUPP_FENCE_OPS is a flag, and answered alike when asked again", eidFenceOps},
 	{"EID27", Waits, "18.35.4", "an unconfirmed record is gone some leases later", eidUnconfirmedExpires},
+	{"EID29", Restarts, "2.10.4", "server owner and scope are the same after a restart", eidRestart},
 	{"EID28", 0, "18.35.3", "EXCHANGE_ID within a session works", eidInSession},
 }
 
@@ -307,5 +308,14 @@ func eidInSession(t *T) {
 	reply := t.Expect(wire.OK, exchange(t.NewOwner(), 1, 0))
 	if Body[wire.ExchangeIDRes](t, reply).ClientID == t.Session().Client.ID {
 		t.Fatalf("another owner has the session's client id")
+	}
+}
+
+func eidRestart(t *T) {
+	before := t.Dial().exchanged(exchange(t.NewOwner(), 1, 0))
+	t.restart()
+	after := t.Dial().exchanged(exchange(t.NewOwner(), 1, 0))
+	if !bytes.Equal(before.ServerOwner.MajorID, after.ServerOwner.MajorID) || !bytes.Equal(before.ServerScope, after.ServerScope) {
+		t.Fatalf("%s of %q before, %s of %q after", show(before.ServerOwner), before.ServerScope, show(after.ServerOwner), after.ServerScope)
 	}
 }

@@ -26,6 +26,7 @@ var putfhTests = []Test{
 	{"PUTFH15", 0, "18.21", "PUTROOTFH gives the same directory each time", putfhRoot},
 	{"PUTFH16", 0, "18.20", "PUTPUBFH gives a directory", putfhPublic},
 	{"PUTFH17", 0, "4.2.2", "a removed file that is open is read on, or is STALE", putfhRemovedOpen},
+	{"PUTFH19", Restarts, "4.2.2", "file handles outlive a restart", putfhRestart},
 	{"PUTFH18", 0, "18.19", "handles of all types of objects are taken", putfhTypes},
 }
 
@@ -221,4 +222,17 @@ func putfhTypes(t *T) {
 			t.Fatalf("%s is of type %d, created with %d", name, a.Type, args.ObjType)
 		}
 	}
+}
+
+func putfhRestart(t *T) {
+	dir := t.Dir()
+	f := t.Session().Create(dir, "file")
+	t.Session().Close(f)
+	t.restart()
+	s := t.NewSession(SessionConfig{})
+	if _, err := s.Session.Lookup(t.Ctx, t.Target.Export+"/"+t.dirName()); client.IsStatus(err, wire.ErrNoEnt) {
+		t.Skip("the file system does not outlive the server")
+	}
+	s.Attrs(dir, wire.AttrType)
+	s.Attrs(f.FH, wire.AttrType)
 }

@@ -50,6 +50,8 @@ var seqTests = []Test{
 	{"SEQ66", 0, "18.46.3", "a client whose only back channel is closed sees CB_PATH_DOWN", seqPathDown},
 	{"SEQ67", 0, "2.10.6.1", "many requests at once on all slots are all answered", seqParallel},
 
+	{"SEQ68", Restarts, "8.4.2.1", "after a restart the session is BADSESSION, or DEADSESSION if it persists", seqRestart},
+
 	{"SEQ80", Waits, "8.3", "a lone SEQUENCE renews the lease", seqRenews},
 	{"SEQ81", Waits, "8.3", "without SEQUENCE for longer than a lease, another client gets what was denied", seqExpires},
 }
@@ -279,4 +281,13 @@ func seqExpires(t *T) {
 		t.Expect(wire.OK)
 	}
 	t.Session().Open(dir, t.Session().OpenArgs("file", wire.OpenShareAccessRead, wire.OpenShareDenyNone))
+}
+
+func seqRestart(t *T) {
+	s := t.rawSession()
+	s.SendExpect(wire.OK, call{seq: 1})
+	t.restart()
+	c := t.Dial()
+	c.ExpectAny([]wire.Status{wire.ErrBadSession, wire.ErrDeadSession}, s.Sequence(0, 2, false))
+	c.ExpectAny([]wire.Status{wire.ErrBadSession, wire.ErrDeadSession}, s.Sequence(1, 1, false))
 }

@@ -159,6 +159,7 @@ func (t *T) cleanUp(ctx context.Context) {
 }
 
 // forget makes a client look rebooted, which ends its state, and then destroys it.
+// A grace period does not wait for it.
 func (t *T) forget(ctx context.Context, o owner) {
 	c, err := client.Dial(ctx, t.Target.Addr, client.Config{Minor: t.Target.Minor, Cred: o.cred})
 	if err != nil {
@@ -170,6 +171,7 @@ func (t *T) forget(ctx context.Context, o owner) {
 		return
 	}
 	if s, err := cl.NewSession(ctx, client.DefaultSession()); err == nil {
+		s.Do(ctx, wire.ReclaimCompleteArgs{})
 		s.Destroy(ctx)
 	}
 	cl.Destroy(ctx)
