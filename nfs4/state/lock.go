@@ -158,6 +158,9 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
 	f.waiting.leave(l.owner)
 	f.mu.Unlock()
+	if !x.Write {
+		f.wake(o.client.store) // those who read: it may have been locked for writing
+	}
 	return l.bump(), h, nil, nil
 }
 

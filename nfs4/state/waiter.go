@@ -14,6 +14,9 @@ const (
 	waiterTurn = time.Second
 )
 
+// maxWaiters bounds the queue of one file.
+const maxWaiters = 1024
+
 // Waiter is a blocking lock that was denied.
 type Waiter struct {
 	Key   FileKey
@@ -32,7 +35,8 @@ type waiter struct {
 	told int64 // Store time of the callback; 0: not yet
 }
 
-// join puts a denied lock into the queue, or keeps its owner's place there.
+// join puts a denied lock into the queue, or keeps its owner's place there. Who
+// finds no room is not told, and asks again.
 func (w *waiters) join(want ranges.Lock[lockOwner]) {
 	now := want.Owner.client.store.now()
 	for _, x := range w.queue {
@@ -41,7 +45,9 @@ func (w *waiters) join(want ranges.Lock[lockOwner]) {
 			return
 		}
 	}
-	w.queue = append(w.queue, &waiter{lock: want, seen: now})
+	if len(w.queue) < maxWaiters {
+		w.queue = append(w.queue, &waiter{lock: want, seen: now})
+	}
 }
 
 func (w *waiters) leave(owner lockOwner) {
