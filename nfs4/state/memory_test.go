@@ -59,6 +59,32 @@ var footprints = []struct {
 		c := e.client("client")
 		return func(i int) { e.open(c, fmt.Sprintf("open id: %016x", i), 1, ShareRead, 0) }
 	}},
+	{"lock of its own owner", 1 << 10, func(e *env) func(int) {
+		c := e.client("client")
+		id := e.open(c, "o", 1, ShareRead, 0)
+		return func(i int) { e.lock(c, e.locking(id, fmt.Sprintf("lock id: %016x", i), false, 0, 9)) }
+	}},
+	{"lock of one owner", 256, func(e *env) func(int) {
+		c := e.client("client")
+		first := e.locking(e.open(c, "o", 1, ShareWrite, 0), "lock id: 0123456789abcdef", true, 0, 0)
+		id := e.lock(c, first)
+		return func(i int) { id = e.lock(c, e.locking(id, "", true, uint64(2*i+2), uint64(2*i+2))) }
+	}},
+	{"delegation without an open", 1 << 10, func(e *env) func(int) {
+		c := e.client("client")
+		return func(i int) {
+			x := e.request("o", 0, ShareRead, 0)
+			x.Key.FS, x.Wish = uint32(i), WishRead
+			opened, err := c.Open(ctx, x)
+			e.must("OPEN", err)
+			if opened.Delegation == nil {
+				e.Fatalf("file %d is not delegated", i)
+			}
+			if _, err = c.Close(opened.Stateid, &x.Key); err != nil {
+				e.Fatalf("CLOSE: %v", err)
+			}
+		}
+	}},
 }
 
 func TestMemory(t *testing.T) {
@@ -76,7 +102,9 @@ func TestMemory(t *testing.T) {
 func BenchmarkMemory(b *testing.B) {
 	for _, tt := range footprints {
 		b.Run(tt.name, func(b *testing.B) {
-			e := newEnv(b, limits(func(l *Limits) { l.Clients, l.StateidsPerClient = maxIndex, maxIndex }))
+			e := newEnv(b, limits(func(l *Limits) {
+				l.Clients, l.StateidsPerClient, l.LocksPerFile, l.Delegations = maxIndex, maxIndex, maxIndex, maxIndex
+			}))
 			b.ReportMetric(float64(footprint(b.N, tt.build(e))), "heap-B/op")
 			b.ReportMetric(0, "ns/op")
 			runtime.KeepAlive(e)
