@@ -10,7 +10,8 @@ import (
 type setting struct {
 	fsal.SetAttr
 	owners   *owners
-	maskBits uint32 // what of Mode is meant, with mode_set_masked
+	masked   bool   // by mode_set_masked
+	maskBits uint32 // what of Mode is meant then
 }
 
 const (
@@ -96,7 +97,7 @@ func setMode(d *xdr.Decoder, s *setting) wire.Status {
 func setModeMasked(d *xdr.Decoder, s *setting) wire.Status {
 	m := wire.DecodeModeMasked(d)
 	s.Mask |= fsal.SetMode
-	s.Mode, s.maskBits = m.ValueToSet&m.MaskBits, m.MaskBits
+	s.Mode, s.masked, s.maskBits = m.ValueToSet&m.MaskBits, true, m.MaskBits
 	return validMode(m.ValueToSet | m.MaskBits)
 }
 

@@ -107,7 +107,7 @@ func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
 	if status := c.recall(n); status != wire.OK {
 		return 0, status
 	}
-	if set.maskBits != 0 {
+	if set.masked {
 		attr, err := n.Getattr(&c.req)
 		if err != nil {
 			return 0, statusOf(err)

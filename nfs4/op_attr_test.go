@@ -176,6 +176,7 @@ func TestSetattr(t *testing.T) {
 	}{
 		{"mode", value{wire.AttrMode, word32(0o640)}, wire.AttrMode, word32(0o640)},
 		{"masked mode", value{wire.AttrModeSetMasked, words(0o4777, 0o4007)}, wire.AttrMode, word32(0o4647)},
+		{"mode masked by nothing", value{wire.AttrModeSetMasked, words(0o777, 0)}, wire.AttrMode, word32(0o4647)},
 		{"size", value{wire.AttrSize, word64(1 << 20)}, wire.AttrSize, word64(1 << 20)},
 		{"owner", value{wire.AttrOwner, text("12@example.org")}, wire.AttrOwner, text("12")},
 		{"group", value{wire.AttrOwnerGroup, text("13")}, wire.AttrOwnerGroup, text("13")},
