@@ -122,7 +122,7 @@ func (p pipe) record() ([]byte, error) {
 	for {
 		var mark [4]byte
 		if _, err := io.ReadFull(p, mark[:]); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the server closed the connection: %w", err)
 		}
 		n := binary.BigEndian.Uint32(mark[:])
 		part := make([]byte, n&^lastFragment&(1<<24-1))
