@@ -16,4 +16,10 @@ var families = [][]Test{
 	freeTests,
 	secinfoTests,
 	rpcTests,
+	lookupTests,
+	lookuppTests,
+	nameTests,
+	readdirTests,
+	getattrTests,
+	setattrTests,
 }
