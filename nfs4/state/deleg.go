@@ -170,7 +170,7 @@ func (o *Open) delegate(x *OpenRequest) *Delegation {
 		return nil
 	}
 	if !o.lend(d, x) || !c.keep(d) {
-		d.finish()
+		d.finish(0)
 		return nil
 	}
 	d.bump()
@@ -182,17 +182,21 @@ func (o *Open) delegate(x *OpenRequest) *Delegation {
 	return d
 }
 
-// lend gives d an open file of its own: for reading too with a write
-// delegation, under which the client reads as well.
+// lend gives d a file that is open for all that the client may do under it: for
+// reading, and with a write delegation for both.
 func (o *Open) lend(d *Delegation, x *OpenRequest) bool {
-	if h := o.handle.Load(); !d.Write || o.held.access&ShareRead != 0 {
+	may := ShareRead
+	if d.Write {
+		may |= ShareWrite
+	}
+	if h := o.handle.Load(); o.held.access&may == may {
 		if !h.refs.get() {
 			return false
 		}
 		d.handle.Store(h)
 		return d.noteChange(x)
 	}
-	f, err := x.Open(ShareRead | ShareWrite)
+	f, err := x.Open(may)
 	if err != nil {
 		return false
 	}
@@ -243,8 +247,9 @@ func (f *File) admits(d *Delegation) bool {
 	return true
 }
 
-// finish takes d off its file; false if that was done before.
-func (d *Delegation) finish() bool {
+// finish takes d off its file; false if that was done before. With why it is
+// revoked, and its stateid answers so.
+func (d *Delegation) finish(why Error) bool {
 	s := d.Client.store
 	d.on.mu.Lock()
 	if d.ended {
@@ -252,6 +257,7 @@ func (d *Delegation) finish() bool {
 		return false
 	}
 	d.ended = true
+	d.revoked.Store(uint32(why))
 	d.on.delegs = slices.DeleteFunc(d.on.delegs, func(x *Delegation) bool { return x == d })
 	d.on.mu.Unlock()
 	if h := d.handle.Swap(nil); h != nil {
@@ -264,7 +270,7 @@ func (d *Delegation) finish() bool {
 }
 
 // ReturnDelegation ends a delegation that the client gives back (RFC 8881,
-// 18.6). Errors: those of a stateid. A revoked one is freed by it.
+// 18.6). Errors: those of a stateid; a revoked one the client has to free.
 func (c *Client) ReturnDelegation(id Stateid, key *FileKey) error {
 	e, err := c.lookup(id, key)
 	if e == nil {
@@ -282,7 +288,7 @@ func (c *Client) ReturnDelegation(id Stateid, key *FileKey) error {
 
 // dropDelegation ends d and its stateid.
 func (c *Client) dropDelegation(d *Delegation) {
-	if !d.finish() {
+	if !d.finish(0) {
 		return
 	}
 	c.mu.Lock()
@@ -293,7 +299,7 @@ func (c *Client) dropDelegation(d *Delegation) {
 
 // drop ends d with its client.
 func (d *Delegation) drop() {
-	if d.finish() {
+	if d.finish(0) {
 		d.Client.stateids.remove(d.index())
 	}
 }
@@ -304,8 +310,11 @@ func (s *Store) revokeDelegation(ctx context.Context, d *Delegation) error {
 	if err := graceError(d.Client.grace.Revoke(ctx, string(d.Key.handle()))); err != nil {
 		return err
 	}
-	if !d.finish() {
-		return nil
+	if !d.finish(DelegRevoked) {
+		if d.revoked.Load() != 0 {
+			return nil
+		}
+		return d.Client.pardon(ctx, &d.Key) // it came back just now
 	}
 	d.Client.markRevoked(&d.entry, DelegRevoked, statusRecallableRevoked)
 	d.Client.mu.Lock()

@@ -42,7 +42,9 @@ func newEnv(t rapid.TB, change ...func(*Config)) *env {
 	for _, f := range change {
 		f(&cfg)
 	}
-	cfg.Grace = gracetest.Steady(t.(gracetest.TB))
+	if cfg.Grace == nil {
+		cfg.Grace = gracetest.Steady(t.(gracetest.TB))
+	}
 	return &env{TB: t, Store: New(cfg)}
 }
 

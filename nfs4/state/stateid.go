@@ -157,39 +157,30 @@ func (c *Client) markRevoked(e *entry, why Error, flag uint32) {
 	c.status.Or(flag)
 }
 
-// acknowledge ends the life of a revoked stateid. The last one of its file lets
-// the client reclaim there again after a restart.
+// acknowledge ends the life of a revoked stateid. Errors: Delay.
 func (c *Client) acknowledge(ctx context.Context, e *entry) error {
-	if c.lost(e) == 1 {
-		if err := graceError(c.grace.Acknowledge(ctx, string(e.key().handle()))); err != nil {
-			return err
-		}
+	c.mu.Lock()
+	flag, ok := c.revoked[e]
+	delete(c.revoked, e)
+	c.mu.Unlock()
+	if !ok {
+		return Delay // another request frees it
 	}
+	err := c.pardon(ctx, e.key())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.revoked[e]; !ok {
-		return nil
+	if err != nil {
+		c.revoked[e] = flag
 	}
-	delete(c.revoked, e)
 	var flags uint32
 	for _, flag := range c.revoked {
 		flags |= flag
 	}
 	c.status.Store(flags)
-	c.stateids.remove(e.index())
-	return nil
-}
-
-// lost counts the revoked stateids of e's file.
-func (c *Client) lost(e *entry) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for x := range c.revoked {
-		if *x.key() == *e.key() {
-			n++
-		}
+	if err == nil {
+		c.stateids.remove(e.index())
 	}
-	return n
+	return err
 }
 
 // Handle is an open fsal.File in use; it is closed when the open and all that
