@@ -8,14 +8,24 @@ import (
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
-// stateid puts the current stateid in the place of the one that stands for it. The
-// anonymous one, which PUTFH makes current, is not passed so: the operation meets
-// what stands for it, and answers BAD_STATEID (RFC 8881, 16.2.3.1.2, figure 6).
+// stateid puts the current stateid in the place of the one that stands for it,
+// with the seqid of 0 that stands for the newest (RFC 8881, 8.2.3). A special one,
+// as PUTFH makes current, is not passed so: the operation meets what stands for it,
+// and answers BAD_STATEID (RFC 8881, 16.2.3.1.2, figure 6).
 func (c *compound) stateid(id wire.Stateid) state.Stateid { return c.cur.stateid(id) }
 
 func (p *place) stateid(id wire.Stateid) state.Stateid {
-	if state.Stateid(id) == state.Current && p.id != state.Anonymous {
-		return p.id
+	if state.Stateid(id) == state.Current && !p.id.Special() {
+		return state.Stateid{Other: p.id.Other}
+	}
+	return state.Stateid(id)
+}
+
+// stateidAsSeen is stateid with the current one's own seqid, for CLOSE and
+// OPEN_DOWNGRADE.
+func (c *compound) stateidAsSeen(id wire.Stateid) state.Stateid {
+	if state.Stateid(id) == state.Current {
+		return c.cur.id
 	}
 	return state.Stateid(id)
 }

@@ -25,7 +25,7 @@ func (c *compound) lockable(t wire.LockType, off, length uint64) (ranges.Range, 
 	if status != wire.OK {
 		return r, status
 	}
-	return r, resizable(n.Type())
+	return r, regular(n.Type())
 }
 
 func (c *compound) lock(a wire.LockArgs) wire.Status {

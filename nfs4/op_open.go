@@ -262,13 +262,13 @@ func (c *compound) openDowngrade(a wire.OpenDowngradeArgs) wire.Status {
 		return wire.ErrInval
 	}
 	key := c.fileKey()
-	id, err := c.session.Client.Downgrade(c.stateid(a.OpenStateid), &key, state.Share(access), state.Share(a.ShareDeny))
+	id, err := c.session.Client.Downgrade(c.stateidAsSeen(a.OpenStateid), &key, state.Share(access), state.Share(a.ShareDeny))
 	return c.stateidResult(id, err)
 }
 
 func (c *compound) close(a wire.CloseArgs) wire.Status {
 	key := c.fileKey()
-	id, err := c.session.Client.Close(c.stateid(a.OpenStateid), &key)
+	id, err := c.session.Client.Close(c.stateidAsSeen(a.OpenStateid), &key)
 	return c.stateidResult(id, err)
 }
 

@@ -193,7 +193,7 @@ func (c *compound) testStateid(a wire.TestStateidArgs) wire.Status {
 	}
 	c.out.Uint32(uint32(len(a.Stateids)))
 	for _, id := range a.Stateids {
-		c.out.Uint32(uint32(statusOf(c.session.Client.TestStateid(c.stateid(id)))))
+		c.out.Uint32(uint32(statusOf(c.session.Client.TestStateid(state.Stateid(id)))))
 	}
 	return wire.OK
 }
