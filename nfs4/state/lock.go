@@ -200,6 +200,8 @@ func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err
 		}
 		if x.Wait {
 			f.waiting.join(want)
+		} else {
+			f.waiting.leave(l.owner) // it asks for the last time (RFC 8881, 9.6)
 		}
 		return holder(held), nil, Denied
 	}
@@ -253,15 +255,18 @@ func (o *Open) lockFile(l *Locks, x *LockRequest) error {
 	return l.setFile(t, x.Range)
 }
 
+// setFile sets a range in the file system, as far as its offsets go: these are
+// signed. What lies beyond is locked among the clients alone.
 func (l *Locks) setFile(t fsal.LockType, r ranges.Range) error {
-	if locker, ok := l.file.(fsal.Locker); ok {
-		off, n := r.OffsetLength()
-		if n == math.MaxUint64 {
-			n = 0 // to the end, in fsal's terms
-		}
-		return locker.Lock(background, t, off, n)
+	locker, ok := l.file.(fsal.Locker)
+	if !ok || r.Start > math.MaxInt64 {
+		return nil
 	}
-	return nil
+	var n uint64 // to the end, in fsal's terms
+	if r.End < math.MaxInt64 {
+		n = r.End - r.Start + 1
+	}
+	return locker.Lock(background, t, r.Start, n)
 }
 
 func (l *Locks) closeFile() {

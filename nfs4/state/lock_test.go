@@ -119,8 +119,8 @@ type step struct {
 	start, end uint64
 }
 
-// The locks of one owner merge and split, and the file system is told what the
-// client asked for, and nothing else.
+// The locks of one owner merge and split, and the file system, whose offsets end at
+// 2^63-1, is told what the client asked for, and nothing else.
 func TestLockRanges(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -132,8 +132,11 @@ func TestLockRanges(t *testing.T) {
 		{"an upgrade", []step{{'r', 0, 29}, {'w', 10, 19}}, "or0-9 ow10-19 or20-29", "r0+30 w10+10"},
 		{"a downgrade", []step{{'w', 0, 29}, {'r', 20, 39}}, "ow0-19 or20-39", "w0+30 r20+20"},
 		{"a hole", []step{{'w', 0, 9}, {'u', 3, 3}}, "ow0-2 ow4-9", "w0+10 u3+1"},
-		{"to the end", []step{{'w', 7, top}, {'u', 1 << 63, top}}, fmt.Sprintf("ow7-%d", 1<<63-1), "w7+0 u9223372036854775808+0"},
-		{"the last byte", []step{{'r', top, top}}, fmt.Sprintf("or%d-%[1]d", uint64(top)), fmt.Sprintf("r%d+0", uint64(top))},
+		{"to the end", []step{{'w', 7, top}, {'u', 1 << 63, top}}, fmt.Sprintf("ow7-%d", 1<<63-1), "w7+0"},
+		{"the last byte", []step{{'r', top, top}}, fmt.Sprintf("or%d-%[1]d", uint64(top)), ""},
+		{"the file system's last byte", []step{{'r', 1<<63 - 1, 1<<63 - 1}}, fmt.Sprintf("or%d-%[1]d", 1<<63-1), fmt.Sprintf("r%d+0", 1<<63-1)},
+		{"across it", []step{{'w', 1<<63 - 9, 1<<63 + 8}}, fmt.Sprintf("ow%d-%d", 1<<63-9, uint64(1<<63+8)), fmt.Sprintf("w%d+0", 1<<63-9)},
+		{"beyond it", []step{{'w', 1 << 63, 1<<63 + 9}}, fmt.Sprintf("ow%d-%d", uint64(1<<63), uint64(1<<63+9)), ""},
 		{"what is not held", []step{{'w', 0, 9}, {'u', 20, 29}}, "ow0-9", "w0+10 u20+10"},
 		{"all of it", []step{{'w', 0, 9}, {'r', 20, 29}, {'u', 0, top}}, "", "w0+10 r20+10 u0+0"},
 	} {

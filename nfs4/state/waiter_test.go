@@ -198,8 +198,8 @@ func TestDowngradeCallsReaders(t *testing.T) {
 	})
 }
 
-// Those who do not come any more are waited for no longer: by their lease, or
-// because they have not asked for long.
+// Those who do not come any more are waited for no longer: by their lease,
+// because they have not asked for long, or have for the last time.
 func TestWaitersGiveUp(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -207,6 +207,7 @@ func TestWaitersGiveUp(t *testing.T) {
 	}{
 		{"lease over", func(q *queue) { time.Sleep(testLease + 1) }},
 		{"not asked again", func(q *queue) { time.Sleep(waiterLife + 1) }},
+		{"asks without waiting", func(q *queue) { q.waits("B", 'w', 0, 9, "A") }},
 		{"locks another range", func(q *queue) {
 			q.locks["A"] = q.unlock(q.who["A"], q.locks["A"], 50, 59)
 			q.takes("B", 'w', 50, 59)
