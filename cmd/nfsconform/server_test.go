@@ -17,7 +17,7 @@ import (
 )
 
 // lease is that of the server under test.
-const lease = time.Second
+const lease = 2 * time.Second
 
 // gateway is a server of a file system in memory at /mem that can be restarted;
 // what it keeps on record outlives that.

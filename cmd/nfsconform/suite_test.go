@@ -19,6 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSuite(t *testing.T) {
 	for _, minor := range []uint32{1, 2} {
 		t.Run(fmt.Sprintf("4.%d", minor), func(t *testing.T) {
+			t.Parallel()
 			g := serveAs(t, func(p rpc.Program) rpc.Program { return p })
 			runner, err := suite.NewRunner(t.Context(), suite.Target{
 				Addr: g.addr, Export: "/mem", Minor: minor, Cred: rpc.Cred{Flavor: rpc.AuthSys},
