@@ -166,11 +166,7 @@ func (p *peer) recall(args wire.CbArgs) (wire.Status, wire.Body) {
 	case rng.IntN(8) == 0:
 		return wire.ErrDelay, nil
 	case !d.stubborn:
-		p.spawn(func() {
-			if err := p.giveBack(rng, d); err != nil {
-				p.ended(err)
-			}
-		})
+		p.spawn(func() { p.ended(p.giveBack(rng, d)) })
 	}
 	return wire.OK, nil
 }

@@ -22,6 +22,7 @@ type peer struct {
 	id     wire.ClientID
 	tenure *tenure
 	root   wire.FH
+	before *peer // the incarnation whose place it takes
 
 	gate   sync.RWMutex // held for writing while the client is silent
 	making sync.Mutex   // held while a session is made
@@ -45,48 +46,71 @@ type session struct {
 	conns []*client.Conn // Guarded by mu.
 }
 
-// join makes a client known to the server, in place of an incarnation before.
-func (w *world) join(rng *rand.Rand, owner string, before *peer) (*peer, error) {
+// join makes a client that is to take the place of an incarnation before.
+func (w *world) join(rng *rand.Rand, owner string, before *peer) *peer {
 	p := &peer{
-		world: w, name: fmt.Sprintf("%s-%d", owner, w.serial.Add(1)),
+		world: w, name: fmt.Sprintf("%s-%d", owner, w.serial.Add(1)), before: before,
 		owner:  wire.ClientOwner{OwnerID: []byte(owner)},
+		tenure: newTenure(w.lease, w.now()),
 		delegs: make(map[[12]byte]*deleg), waits: make(map[string]chan struct{}),
 	}
 	for i := range p.owner.Verifier {
 		p.owner.Verifier[i] = byte(rng.Uint32())
 	}
 	p.ctx, p.vanish = context.WithCancel(w.ctx)
-	return p, p.arrive(before)
+	return p
 }
 
-func (p *peer) arrive(before *peer) error {
+// arrive makes the client known to the server. On a slow machine that may take
+// longer than a lease.
+func (p *peer) arrive(rng *rand.Rand) error {
 	conn, err := p.dial()
 	if err != nil {
 		return err
 	}
+	p.keep(conn)
 	cl, err := conn.ExchangeID(p.ctx, p.owner, 0)
 	if err != nil {
-		conn.Close()
 		return err
 	}
 	p.id, p.tenure = cl.ID, newTenure(p.lease, p.now())
-	if before != nil {
-		before.tenure.end(p.now())
+	if p.before != nil {
+		p.before.tenure.end(p.now())
 	}
-	s, err := p.newSession(conn, cl)
-	if err != nil {
-		conn.Close()
-		return err
+	if _, err := p.newSession(conn, cl); err != nil {
+		return p.unlessForgotten(err)
 	}
-	reply, err := s.Do(p.ctx, wire.ReclaimCompleteArgs{})
+	x, err := p.exchange(rng, wire.ReclaimCompleteArgs{})
 	if err != nil {
 		return err
 	}
-	if err := reply.Err(); err != nil {
+	if err := x.Err(); err != nil {
 		return err
 	}
-	p.root, err = s.Lookup(p.ctx, "/")
+	if x, err = p.exchange(rng, wire.PutRootFHArgs{}, wire.GetFHArgs{}); err != nil {
+		return err
+	}
+	res, err := client.Body[wire.GetFHRes](x.Reply)
+	p.root = res.Object
 	return err
+}
+
+// unlessForgotten returns errForgotten if that is what err says.
+func (p *peer) unlessForgotten(err error) error {
+	if client.IsStatus(err, wire.ErrStaleClientID) {
+		return p.forgotten()
+	}
+	return err
+}
+
+// forgotten notes that the server knows the client no more, for which its lease
+// must have run out.
+func (p *peer) forgotten() error {
+	p.count("clients forgotten after their lease")
+	if now := p.now(); !p.tenure.lapsed(0, now) {
+		p.failf("%s was forgotten at %v though it renewed its lease", p.name, now)
+	}
+	return errForgotten
 }
 
 // dial makes a connection that is the caller's to close, or to keep.
@@ -175,13 +199,10 @@ func (p *peer) tryAddSession() (s *session, err error) {
 		return nil, err
 	}
 	if cl.ID != p.id {
-		if now := p.now(); !p.tenure.lapsed(0, now) {
-			p.failf("%s was forgotten at %v though it renewed its lease", p.name, now)
-		}
-		p.count("clients forgotten after their lease")
-		return nil, errForgotten
+		return nil, p.forgotten()
 	}
-	return p.newSession(conn, cl)
+	s, err = p.newSession(conn, cl)
+	return s, p.unlessForgotten(err)
 }
 
 func (p *peer) drop(s *session) {
@@ -253,30 +274,35 @@ func (p *peer) pause(d time.Duration) {
 // live does what a client does until the storm is over or the client vanishes.
 // It reports whether the client left nothing behind.
 func (p *peer) live(rng *rand.Rand) bool {
-	actors := make([]*actor, actorsPerClient)
-	var acting, trouble sync.WaitGroup
-	calm := make(chan struct{})
-	for i := range actors {
-		a := newActor(p, fmt.Sprintf("%s.%d", p.name, i), rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())))
-		acting.Go(func() {
-			if err := a.run(); err != nil {
-				p.ended(err)
-			}
-		})
+	defer p.hangUp()
+	if err := p.arrive(rng); err != nil {
+		p.ended(err)
+	} else {
+		p.act(rng)
 	}
-	own := rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64()))
+	p.settle()
+	if p.ctx.Err() == nil {
+		p.ended(p.depart(rng))
+	}
+	return p.ctx.Err() == nil
+}
+
+// act lets actors act, and trouble befall them.
+func (p *peer) act(rng *rand.Rand) {
+	var acting, trouble sync.WaitGroup
+	for i := range actorsPerClient {
+		a := newActor(p, fmt.Sprintf("%s.%d", p.name, i), fork(rng))
+		acting.Go(func() { p.ended(a.run()) })
+	}
+	calm, own := make(chan struct{}), fork(rng)
 	trouble.Go(func() { p.trouble(own, calm) })
 	acting.Wait()
 	close(calm)
 	trouble.Wait()
-	p.settle()
-	tidy := p.ctx.Err() == nil
-	if tidy {
-		if err := p.depart(rng); err != nil {
-			p.ended(err)
-			tidy = false
-		}
-	}
+}
+
+// hangUp ends all connections.
+func (p *peer) hangUp() {
 	p.vanish()
 	p.mu.Lock()
 	conns := p.conns
@@ -287,16 +313,17 @@ func (p *peer) live(rng *rand.Rand) bool {
 	for _, c := range conns {
 		<-c.Done()
 	}
-	return tidy
 }
 
-// ended notes why the client cannot go on, if it did not choose to.
+// ended makes the client vanish if err says that it cannot go on.
 func (p *peer) ended(err error) {
 	switch {
-	case p.ctx.Err() != nil:
+	case err == nil:
+		return
+	case p.ctx.Err() != nil, err == errStopped, err == errForgotten:
 	case err == errUnknown:
 		p.count("clients that could not know what they hold")
-	case err != errForgotten:
+	default:
 		p.failf("%s: %v", p.name, err)
 	}
 	p.vanish()
@@ -326,10 +353,7 @@ func (p *peer) depart(rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	if client.IsStatus(reply.Err(), wire.ErrStaleClientID) && p.tenure.lapsed(0, p.now()) {
-		return errForgotten
-	}
-	return reply.Err()
+	return p.unlessForgotten(reply.Err())
 }
 
 // destroy ends the session on the server, which may be busy in it for a while.

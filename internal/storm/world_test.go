@@ -60,6 +60,8 @@ func (w *world) count(what string) {
 
 func upTo(rng *rand.Rand, d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
 
+func fork(rng *rand.Rand) *rand.Rand { return rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())) }
+
 // failf fails the test; the first few times it says why.
 func (w *world) failf(format string, args ...any) {
 	if w.failures.Add(1) <= maxFailures {
@@ -154,12 +156,7 @@ func (w *world) host(n int) {
 			return
 		default:
 		}
-		p, err := w.join(rng, owner, before)
-		if err != nil {
-			w.failf("%s: %v", owner, err)
-			p.vanish()
-			return
-		}
+		p := w.join(rng, owner, before)
 		before = p
 		if p.live(rng) {
 			w.count("clients that left in order")
@@ -171,8 +168,33 @@ func (w *world) host(n int) {
 	}
 }
 
+// await returns when the storm is to end.
+func (w *world) await(last time.Duration, expected []string) {
+	for end := time.After(last + patience); ; {
+		select {
+		case <-end:
+			return
+		case <-time.After(last):
+			if len(w.missing(expected)) == 0 {
+				return
+			}
+			last = time.Second
+		}
+	}
+}
+
+// missing returns what did not happen yet.
+func (w *world) missing(expected []string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(expected), func(what string) bool { return w.counts[what] > 0 })
+}
+
 // report logs what happened, and fails for what did not.
-func (w *world) report() {
+func (w *world) report(expected []string) {
+	for _, what := range w.missing(expected) {
+		w.failf("no %s", what)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text := fmt.Sprintf("seed %d, %v", w.seed, w.now().Round(time.Millisecond))
