@@ -97,7 +97,7 @@ func serve(ctx context.Context, s settings) error {
 	defer nfs.Close()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	wait, err := attend(ctx, s, nfs, ctl)
+	wait, err := attend(ctx, s, nfs, ctl, log)
 	if err != nil {
 		closeAll(listeners)
 		return err
@@ -140,15 +140,19 @@ func startGrace(ctx context.Context, s settings, log *zap.Logger) (*grace.Contro
 }
 
 // attend starts what runs beside the listeners until ctx ends; wait waits for
-// its end.
-func attend(ctx context.Context, s settings, nfs *nfs4.Server, ctl *grace.Controller) (wait func(), err error) {
-	socket, err := admin.Listen(admin.SocketIn(s.stateDir))
-	if err != nil {
-		return nil, err
-	}
+// its end. Without its socket a server serves all the same, unless another one
+// answers there.
+func attend(ctx context.Context, s settings, nfs *nfs4.Server, ctl *grace.Controller, log *zap.Logger) (wait func(), err error) {
 	var tasks sync.WaitGroup
+	switch socket, err := admin.Listen(admin.SocketIn(s.stateDir)); {
+	case errors.Is(err, admin.ErrBusy):
+		return nil, err
+	case err != nil:
+		log.Error("no admin socket: tidegate grace will not work", zap.Error(err))
+	default:
+		tasks.Go(func() { admin.Serve(ctx, socket, graceRoutes(ctl)) })
+	}
 	tasks.Go(func() { nfs.State().Reap(ctx) })
-	tasks.Go(func() { admin.Serve(ctx, socket, graceRoutes(ctl)) })
 	return tasks.Wait, nil
 }
 
@@ -254,6 +258,6 @@ func newLog(level string) (*zap.Logger, error) {
 	}
 	cfg.Encoding = "console"
 	cfg.DisableStacktrace = true
-	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
+	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	return cfg.Build()
 }

@@ -28,12 +28,15 @@ type Route struct {
 	Answer       func(context.Context, *http.Request) (any, error)
 }
 
+// ErrBusy says that another server answers at the socket.
+var ErrBusy = errors.New("another server answers there; stop it or give --state-dir another")
+
 // Listen opens the socket at path. One that a dead server left is replaced; one
-// that a living server answers is an error.
+// that a living server answers is ErrBusy.
 func Listen(path string) (net.Listener, error) {
 	if conn, err := net.Dial("unix", path); err == nil {
 		conn.Close()
-		return nil, fmt.Errorf("%s: another server answers there; stop it or give --state-dir another", path)
+		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		os.Remove(path)
 	}
