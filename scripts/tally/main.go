@@ -98,7 +98,7 @@ func (t *tally) endPackage(e event, output string) {
 		fmt.Fprintf(t.w, "ok  \t%s\t%.1fs\n", e.Package, e.Elapsed)
 	case "fail":
 		t.broken = true
-		fmt.Fprintf(t.w, "%sFAIL\t%s\t%.1fs\n", output, e.Package, e.Elapsed)
+		fmt.Fprint(t.w, output) // it ends with the go command's own line
 	case "skip":
 		fmt.Fprintf(t.w, "?   \t%s\t[no tests]\n", e.Package)
 	}

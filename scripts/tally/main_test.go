@@ -15,6 +15,7 @@ const stream = `
 {"Action":"pass","Package":"m/a","Elapsed":8}
 {"Action":"output","Package":"m/b","Test":"TestBad","Output":"    b_test.go:9: 1 is not 2\n"}
 {"Action":"fail","Package":"m/b","Test":"TestBad"}
+{"Action":"output","Package":"m/b","Output":"FAIL\tm/b\t1.0s\n"}
 {"Action":"fail","Package":"m/b","Elapsed":1}
 `
 
