@@ -17,9 +17,11 @@ if ! command -v gcc >/dev/null; then
 	echo "skip: race detector (gcc is needed)"
 	race=
 fi
-{
-	go test $race -shuffle=on -json -timeout 25m ./...
+(
+	status=0
+	go test $race -shuffle=on -json -timeout 25m ./... || status=1
 	# The race detector allocates, so tests that count allocations run without it.
-	go test -run Alloc -json ./nfs4/... ./xdr/...
-	scripts/fuzz.sh -json
-} 2>&1 | go run ./scripts/tally
+	go test -run Alloc -json ./nfs4/... ./xdr/... || status=1
+	scripts/fuzz.sh -json || status=1
+	exit "$status"
+) 2>&1 | go run ./scripts/tally
