@@ -1,7 +1,9 @@
 package nfs4
 
 import (
+	"errors"
 	"math"
+	"syscall"
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/state"
@@ -84,8 +86,21 @@ func (c *compound) openAt(p *place, id wire.Stateid, want state.Share) (file, wi
 	if status := regular(n.Type()); status != wire.OK {
 		return file{}, status
 	}
-	f, err := n.Open(&c.req, openFlags(want))
+	f, err := openNode(&c.req, n, want)
 	return file{f, nil}, statusOf(err)
+}
+
+// openNode opens a regular file on the caller's behalf. Who may execute it may
+// read it: to do the one, a client must do the other (RFC 8881, 18.1.3).
+func openNode(r *fsal.Req, n fsal.Node, want state.Share) (fsal.File, error) {
+	f, err := n.Open(r, openFlags(want))
+	if want != state.ShareRead || !errors.Is(err, syscall.EACCES) {
+		return f, err
+	}
+	if may, err := n.Access(r, fsal.MayExecute); err != nil || may == 0 {
+		return nil, syscall.EACCES
+	}
+	return n.Open(&fsal.Req{Context: r.Context}, fsal.OpenRead)
 }
 
 // regular says what an operation on regular files answers for another type
@@ -119,7 +134,8 @@ func (c *compound) read(a wire.ReadArgs) wire.Status {
 	}
 	defer f.put()
 	const head = 8 // eof and length
-	n := min(int(a.Count), (c.room()-head)&^3)
+	most := min(uint64(a.Count), ioSize(c.cur.export.limits.MaxRead))
+	n := min(int(most), (c.room()-head)&^3)
 	eof := c.out.Reserve()
 	length := c.out.Reserve()
 	data := c.out.Len()

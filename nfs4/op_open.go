@@ -208,20 +208,7 @@ func (o *opening) file(r *fsal.Req, access state.Share) (fsal.File, error) {
 		o.made = nil
 		return f, nil
 	}
-	f, err := o.node.Open(r, openFlags(access))
-	if access == state.ShareRead && errors.Is(err, syscall.EACCES) {
-		return o.executable(r)
-	}
-	return f, err
-}
-
-// executable opens for reading what the caller may only execute: to do so the
-// client must read it.
-func (o *opening) executable(r *fsal.Req) (fsal.File, error) {
-	if may, err := o.node.Access(r, fsal.MayExecute); err != nil || may == 0 {
-		return nil, syscall.EACCES
-	}
-	return o.node.Open(&fsal.Req{Context: r.Context}, fsal.OpenRead)
+	return openNode(r, o.node, access)
 }
 
 // truncate empties what was there before, with all reservations granted.
