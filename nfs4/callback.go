@@ -133,8 +133,7 @@ func (s *Server) handle(key state.FileKey) (wire.FH, bool) {
 // changed and not yet written (RFC 8881, 10.4.3). DELAY means that it did not
 // say, and that the delegation is on its way back.
 func (c *compound) delegated(n fsal.Node, asked wire.Bitmap, attr *fsal.Attr) wire.Status {
-	mine := asked.Has(wire.AttrSize) || asked.Has(wire.AttrChange) || asked.Has(wire.AttrTimeModify)
-	if !mine || n.Type() != fsal.Regular || c.session == nil || c.srv.state.Delegations() == 0 {
+	if asked.And(holderKnows).IsZero() || n.Type() != fsal.Regular || c.session == nil || c.srv.state.Delegations() == 0 {
 		return wire.OK
 	}
 	key := state.FileKey{FS: c.cur.export.ID, Key: n.Key()}
@@ -146,11 +145,18 @@ func (c *compound) delegated(n fsal.Node, asked wire.Bitmap, attr *fsal.Attr) wi
 	if !ok {
 		return statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, false))
 	}
-	if change != d.Change {
-		attr.Size, attr.Change = size, max(attr.Change, d.Change)+1
+	if size != attr.Size || change != d.Change || d.Touched() {
+		now := time.Now()
+		attr.Size, attr.Change = size, d.Touch(attr.Change)
+		attr.Mtime = fsal.Time{Sec: now.Unix(), Nsec: uint32(now.Nanosecond())}
+		attr.Ctime = attr.Mtime
 	}
 	return wire.OK
 }
+
+// holderKnows are the attributes that change with data which the holder of a
+// write delegation has yet to write.
+var holderKnows = wire.BitmapOf(wire.AttrSize, wire.AttrChange, wire.AttrTimeModify, wire.AttrTimeMetadata)
 
 // holderTimeout bounds how long a GETATTR waits for the holder of a delegation.
 const holderTimeout = time.Second

@@ -30,12 +30,27 @@ type channel struct {
 
 func channelOf(ss *state.Session) *channel { return ss.Channel.(*channel) }
 
-// status is the session's part of SEQUENCE's status flags (RFC 8881, 18.46.3).
-func (ch *channel) status() uint32 {
-	if ch.wanted.Load() && ch.backs.Load() == 0 {
-		return wire.Seq4StatusCbPathDown | wire.Seq4StatusCbPathDownSession
+// status is the session's part of SEQUENCE's status flags: whether callbacks can
+// reach the client by this session, and by any (RFC 8881, 18.46.3).
+func (ch *channel) status() (flags uint32) {
+	if ch.backs.Load() > 0 {
+		return 0
 	}
-	return 0
+	if ch.wanted.Load() {
+		flags = wire.Seq4StatusCbPathDownSession
+	}
+	wanted := false
+	for _, ss := range ch.session.Client.Sessions() {
+		if other := channelOf(ss); other.backs.Load() > 0 {
+			return flags
+		} else if other.wanted.Load() {
+			wanted = true
+		}
+	}
+	if wanted {
+		flags |= wire.Seq4StatusCbPathDown
+	}
+	return flags
 }
 
 // authorize sets how callbacks are sent: the first of secs that the server can

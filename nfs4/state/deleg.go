@@ -18,6 +18,7 @@ type Delegation struct {
 	Change uint64
 	Origin Origin
 
+	touched  atomic.Uint64 // the change attribute that others were told last; 0: the file's
 	on       *File
 	handle   atomic.Pointer[Handle]
 	done     chan struct{} // closed when the delegation has ended
@@ -38,6 +39,21 @@ func (d *Delegation) Stateid() Stateid { return d.stateid() }
 
 // Done is closed when the delegation was returned or revoked.
 func (d *Delegation) Done() <-chan struct{} { return d.done }
+
+// Touch returns the change attribute to tell others of a file that the client has
+// modified under the delegation: a higher one each time, and higher than the
+// file's own (RFC 8881, 10.4.3).
+func (d *Delegation) Touch(own uint64) uint64 {
+	for {
+		last := d.touched.Load()
+		if next := max(last, own, d.Change) + 1; d.touched.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// Touched reports whether others were told that the client modified the file.
+func (d *Delegation) Touched() bool { return d.touched.Load() != 0 }
 
 // Callbacks sends to clients what the Store has to tell them. The methods do
 // not block, nor call the Store: they may be called under its locks.
