@@ -30,6 +30,12 @@ type Target struct {
 	// Devices says that the superuser may make block and character devices.
 	Devices bool
 
+	// Oldest is the first second that times can have.
+	Oldest int64
+
+	// NoHoles says that Attr.Used counts holes as well.
+	NoHoles bool
+
 	// Reopen returns the same tree opened anew, as it is after a restart. With
 	// kill, the FS before it was not closed, and may have Nodes and Files out;
 	// it is not used afterwards. Nil where Keys do not last.

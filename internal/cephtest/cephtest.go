@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -21,7 +22,8 @@ const FS = "cephfs"
 // Cluster is a running Ceph.
 type Cluster struct{ dir string }
 
-// Start makes a cluster; args are options of "ceph-dev up".
+// Start makes a cluster that ends with this process at the latest; args are
+// options of "ceph-dev up".
 func Start(args ...string) (*Cluster, error) {
 	for _, p := range []string{"ceph-mon", "ceph-osd", "ceph-mds", "ceph-mgr", "ceph"} {
 		if _, err := exec.LookPath(p); err != nil {
@@ -37,7 +39,7 @@ func Start(args ...string) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{dir}
-	if err := c.dev("up", args...); err != nil {
+	if err := c.dev("up", append(args, "--until", strconv.Itoa(os.Getpid()))...); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}

@@ -1,0 +1,330 @@
+//go:build ceph
+
+// Package ceph is the fsal.FS over CephFS.
+//
+// # Clients
+//
+// A tree is served by one or more libcephfs clients, because each has one lock.
+// What is asked of an inode goes to the client that its number selects, so an
+// inode's data and locks are always that one's. What is asked of a name goes to
+// the client of its directory. Where that leaves an inode in two of them, the MDS
+// keeps them coherent as it does any two clients: attributes and names are never
+// older than what the MDS allowed the client to keep.
+//
+// # Generations
+//
+// An MDS may evict a client, which then has lost its locks and what it had not
+// written. The client is replaced at once by one of the next generation. Nodes and
+// Files belong to a generation and find their inode again in the next; calls that
+// met the loss answer EAGAIN. The write verifier has changed by then, so whoever
+// wrote unstable data sends them again.
+//
+// # Handles
+//
+// A Key has the file system's id, the snapshot and the inode, and any gateway
+// resolves it. What lies outside an exported subdirectory is guarded by the
+// cephx user: where its MDS capability has a path, the MDS refuses inodes
+// elsewhere, whatever their Key.
+package ceph
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/ceph/go-ceph/rados"
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+// Config says what to export.
+type Config struct {
+	Conf    string // of Ceph; "" is its default
+	Keyring string // "" is as Conf says
+	User    string // cephx name without "client."; "" is admin
+	FS      string // a file system's name; "" is the default one
+	Path    string // of the exported directory; "" is the root
+	// Identity is the same over restarts and differs between all gateways and
+	// exports: a successor ends the session of the one that it names.
+	Identity string
+	Clients  int           // libcephfs clients behind the tree; 0 is one
+	Calls    int           // calls at the same time, each of which holds a thread; 0 is 128
+	Timeout  time.Duration // for the monitors to answer; 0 is ten seconds
+	Log      *zap.Logger   // nil is none
+}
+
+// Identity names a gateway's export as ganesha does, so that either can take
+// over from the other.
+func Identity(node string, export uint16) string { return fmt.Sprintf("ganesha-%s-%04x", node, export) }
+
+// FS is an exported tree.
+type FS struct {
+	cfg      Config
+	conn     *rados.Conn
+	clients  []*client
+	calls    chan struct{} // holds one for each call that runs
+	fsid     [keyFS]byte
+	root     vino
+	limits   fsal.Limits
+	verifier atomic.Uint64
+	owners   atomic.Uint64
+	refs     atomic.Int64 // Nodes and Files that are out
+	up       fsal.Upcalls // set by Watch, before any call
+	closing  context.CancelFunc
+	tasks    sync.WaitGroup
+	events   events
+	open     openSet
+}
+
+// openSet counts the open Files of each inode: one without a name is still
+// resolved while there are any.
+type openSet struct {
+	mu    sync.Mutex
+	files map[vino]int // Guarded by mu.
+}
+
+func (o *openSet) add(id vino, n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.files[id] += n; o.files[id] == 0 {
+		delete(o.files, id)
+	}
+}
+
+func (o *openSet) has(id vino) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.files[id] > 0
+}
+
+// Open connects to the cluster and mounts the tree.
+func Open(cfg Config) (_ *FS, err error) {
+	cfg.fill()
+	fs := &FS{cfg: cfg, calls: make(chan struct{}, cfg.Calls), up: deaf{}}
+	fs.open.files = map[vino]int{}
+	if fs.conn, err = cfg.connect(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	fs.closing = cancel
+	defer func() {
+		if err != nil {
+			fs.Close()
+		}
+	}()
+	var seed [16]byte
+	rand.Read(seed[:])
+	fs.verifier.Store(binary.NativeEndian.Uint64(seed[:]))
+	fs.owners.Store(binary.NativeEndian.Uint64(seed[8:]))
+	if err := fs.describe(); err != nil {
+		return nil, err
+	}
+	if err := fs.events.open(); err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
+	}
+	for i := range cfg.Clients {
+		c := newClient(fs, i)
+		if err := c.mount(); err != nil {
+			return nil, err
+		}
+		fs.clients = append(fs.clients, c)
+	}
+	if err := fs.findRoot(); err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
+	}
+	for _, c := range fs.clients {
+		fs.tasks.Go(func() { c.watch(ctx) })
+		fs.tasks.Go(func() { c.mend(ctx) })
+	}
+	fs.tasks.Go(fs.relieve)
+	return fs, nil
+}
+
+func (c *Config) fill() {
+	c.Clients = max(c.Clients, 1)
+	if c.Calls <= 0 {
+		c.Calls = 128
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.User == "" {
+		c.User = "admin"
+	}
+	if c.Path == "" {
+		c.Path = "/"
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+}
+
+// name is how messages tell of the export.
+func (c *Config) name() string { return fmt.Sprintf("CephFS %s:%s as client.%s", c.FS, c.Path, c.User) }
+
+// describe learns what does not change while the tree is open.
+func (fs *FS) describe() error {
+	id, err := fs.conn.GetFSID()
+	if err != nil {
+		return fmt.Errorf("%s: the cluster's id: %w", fs.cfg.name(), err)
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	if err != nil || len(raw) != keyCluster {
+		return fmt.Errorf("%s: the cluster's id %q is no UUID", fs.cfg.name(), id)
+	}
+	copy(fs.fsid[:], raw)
+	found, err := fs.cfg.find(fs.conn)
+	if err != nil {
+		return err
+	}
+	fs.cfg.FS = found.name
+	binary.BigEndian.PutUint32(fs.fsid[keyCluster:], found.id)
+	fs.limits = fsal.Limits{
+		MaxName: ll.NameMax, MaxLink: math.MaxInt32, MaxFileSize: found.maxFile, ChownRestricted: true,
+		Symlinks: true, HardLinks: true, MaxRead: 1 << 20, MaxWrite: 1 << 20,
+		ExclusiveKeepsTimes: true, TimeGranularityNanos: 1,
+	}
+	return nil
+}
+
+func (fs *FS) findRoot() error {
+	k, err := fs.clients[0].begin(context.Background())
+	if err != nil {
+		return err
+	}
+	defer k.end()
+	in, st, err := k.m.Root()
+	if err != nil {
+		return err
+	}
+	k.m.Put(in)
+	if st.Type != fsal.Directory {
+		return syscall.ENOTDIR
+	}
+	fs.root = idOf(&st)
+	return nil
+}
+
+// Root returns the exported directory.
+func (fs *FS) Root(r *fsal.Req) (fsal.Node, error) { return fs.find(r, fs.root) }
+
+// Resolve returns the object of a Key.
+func (fs *FS) Resolve(r *fsal.Req, key fsal.Key) (fsal.Node, error) {
+	id, ok := fs.parseKey(&key)
+	if !ok {
+		return nil, fsal.EBADHANDLE
+	}
+	return fs.find(r, id)
+}
+
+func (fs *FS) find(r *fsal.Req, id vino) (fsal.Node, error) {
+	c := fs.clientOf(id)
+	k, err := c.begin(r)
+	if err != nil {
+		return nil, err
+	}
+	defer k.end()
+	in, st, err := k.resolve(id)
+	if err != nil {
+		return nil, err
+	}
+	if st.Nlink == 0 && !fs.open.has(id) || idOf(&st) != id {
+		k.m.Put(in)
+		return nil, syscall.ESTALE
+	}
+	return fs.node(k, in, &st), nil
+}
+
+// Statfs returns the capacity of the cluster, or of the quota that holds.
+func (fs *FS) Statfs(r *fsal.Req) (s fsal.Statfs, err error) {
+	root, err := fs.find(r, fs.root)
+	if err != nil {
+		return s, err
+	}
+	defer root.Put()
+	k, in, err := root.(*node).begin(r)
+	if err != nil {
+		return s, err
+	}
+	defer k.end()
+	if s, err = k.m.Statfs(in); err != nil {
+		return s, k.judge(err)
+	}
+	number := func(name string) uint64 {
+		var buf [32]byte
+		n, err := k.m.Getxattr(&superuser, in, name, buf[:])
+		if err != nil {
+			return 0
+		}
+		v, _ := strconv.ParseUint(string(buf[:n]), 10, 64)
+		return v
+	}
+	used := number("ceph.dir.rentries")
+	s.Files = number("ceph.quota.max_files")
+	if s.Files == 0 {
+		s.Files = max(used, math.MaxInt64)
+	}
+	s.FilesFree = s.Files - min(used, s.Files)
+	s.FilesAvail = s.FilesFree
+	return s, nil
+}
+
+// WriteVerifier changes with each loss of a client.
+func (fs *FS) WriteVerifier() uint64 { return fs.verifier.Load() }
+
+// Limits returns what the file system was set up for.
+func (fs *FS) Limits() fsal.Limits { return fs.limits }
+
+// Watch registers who is told of losses and of pressure.
+func (fs *FS) Watch(up fsal.Upcalls) { fs.up = up }
+
+// Close leaves the sessions, with what they hold, to a successor, which ends them
+// by the Identity. Without one there is none to wait for.
+func (fs *FS) Close() error {
+	if fs.cfg.Identity == "" {
+		return fs.Retire()
+	}
+	return fs.close((*ll.Mount).Abort)
+}
+
+// Retire is Close where no successor will come: it gives back what the MDS granted.
+func (fs *FS) Retire() error { return fs.close((*ll.Mount).Unmount) }
+
+func (fs *FS) close(leave func(*ll.Mount)) error {
+	fs.closing()
+	fs.unmount(leave)
+	fs.events.stop()
+	fs.tasks.Wait()
+	fs.unmount(leave) // what was being mended meanwhile
+	fs.events.close()
+	fs.conn.Shutdown()
+	return nil
+}
+
+func (fs *FS) unmount(leave func(*ll.Mount)) {
+	for _, c := range fs.clients {
+		c.unmount(leave)
+	}
+}
+
+// deaf is who listens until Watch is called.
+type deaf struct{}
+
+func (deaf) Invalidate(fsal.Key) {}
+func (deaf) Recall(fsal.Key)     {}
+func (deaf) Release(fsal.Key)    {}
+func (deaf) Lost(error)          {}
+
+// superuser is the server itself.
+var superuser = fsal.Cred{}

@@ -1,0 +1,129 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/zap/zaptest"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/fsaltest"
+	"github.com/tidegate/tidegate/internal/cephtest"
+)
+
+// shared is the cluster of all tests that harm only themselves; nil without Ceph.
+var shared *cephtest.Cluster
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("rapid.checks", "10") // each step asks an MDS
+	var err error
+	if shared, err = cephtest.Start("--mgr"); errors.Is(err, cephtest.ErrMissing) {
+		fmt.Println("skip: CephFS:", err)
+		os.Exit(0)
+	} else if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := shared.Stop(); err != nil {
+		fmt.Println(err)
+	}
+	os.Exit(code)
+}
+
+func request(uid uint32) *fsal.Req {
+	return &fsal.Req{Context: context.Background(), Cred: fsal.Cred{UID: uid, GID: uid}}
+}
+
+const rw = fsal.OpenRead | fsal.OpenWrite
+
+// rig is a directory of a cluster, for one test.
+type rig struct {
+	testing.TB
+	cfg Config
+}
+
+var serial atomic.Int64
+
+// newRig makes a directory on the shared cluster.
+func newRig(t testing.TB, clients int) rig { return newRigOn(t, shared, clients) }
+
+func newRigOn(t testing.TB, c *cephtest.Cluster, clients int) rig {
+	t.Helper()
+	n := serial.Add(1)
+	x := rig{t, Config{
+		Conf: c.Conf(), User: "nfs", FS: cephtest.FS, Clients: clients, Log: zaptest.NewLogger(t),
+		Identity: Identity("test", uint16(n)),
+	}}
+	top := x.open()
+	defer top.Retire()
+	name := fmt.Sprint("test", n)
+	root := x.root(top)
+	defer root.Put()
+	d, _, _, err := root.Make(request(0), name, fsal.MakeSpec{
+		Type: fsal.Directory, Attr: fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o755},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Put()
+	x.cfg.Path = "/" + name
+	return x
+}
+
+func (x rig) open() *FS {
+	x.Helper()
+	fs, err := Open(x.cfg)
+	if err != nil {
+		x.Fatal(err)
+	}
+	return fs
+}
+
+func (x rig) root(fs *FS) fsal.Node {
+	x.Helper()
+	n, err := fs.Root(request(0))
+	if err != nil {
+		x.Fatal(err)
+	}
+	return n
+}
+
+func target(t *testing.T, clients int) fsaltest.Target {
+	x := newRig(t, clients)
+	now := x.open()
+	t.Cleanup(func() { now.Retire() })
+	return fsaltest.Target{
+		FS: now, Privileged: true, Devices: true, Oldest: firstSecond, NoHoles: true,
+		Reopen: func(kill bool) fsal.FS {
+			// A server that is killed leaves its sessions to whoever takes its
+			// identity, and so does one that is closed: the files that the killed
+			// one has open are what differs.
+			if !kill {
+				if n := now.refs.Load(); n != 0 {
+					t.Errorf("%d references are out at Close", n)
+				}
+			}
+			now.Close()
+			now = x.open()
+			return now
+		},
+		Refs: func() int64 { return now.refs.Load() },
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, clients := range []int{1, 3} {
+		t.Run(fmt.Sprint(clients, " clients"), func(t *testing.T) {
+			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
+		})
+	}
+}

@@ -1,0 +1,237 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+const (
+	sessionTimeout = 300 // seconds; ganesha's
+	probeEvery     = time.Second
+	retryFirst     = 100 * time.Millisecond
+	retryLast      = 5 * time.Second
+)
+
+// client is one libcephfs client after another, each a generation.
+type client struct {
+	fs    *FS
+	index int
+	// mu is held for reading during each call, which keeps m where it is.
+	mu   sync.RWMutex
+	m    *ll.Mount     // nil while there is none. Guarded by mu.
+	gen  atomic.Uint64 // of m; grows when m goes. Changes with mu held.
+	lost chan loss     // the generation to replace
+	dirs streams
+}
+
+// loss is how a generation ended.
+type loss struct {
+	gen uint64
+	err error
+}
+
+func newClient(fs *FS, index int) *client {
+	return &client{fs: fs, index: index, lost: make(chan loss, 1)}
+}
+
+// call is one use of a client.
+type call struct {
+	c   *client
+	m   *ll.Mount
+	gen uint64
+}
+
+// begin waits for its turn; end must follow. EAGAIN while there is no mount.
+func (c *client) begin(ctx context.Context) (call, error) {
+	select {
+	case c.fs.calls <- struct{}{}:
+	default:
+		select {
+		case c.fs.calls <- struct{}{}:
+		case <-ctx.Done():
+			return call{}, syscall.EAGAIN
+		}
+	}
+	c.mu.RLock()
+	if c.m == nil {
+		c.mu.RUnlock()
+		<-c.fs.calls
+		return call{}, syscall.EAGAIN
+	}
+	return call{c, c.m, c.gen.Load()}, nil
+}
+
+func (k *call) end() {
+	k.c.mu.RUnlock()
+	<-k.c.fs.calls
+}
+
+// judge returns what a call answers: EAGAIN where its client is lost, which is
+// then replaced.
+func (k *call) judge(err error) error {
+	no, _ := err.(syscall.Errno)
+	switch no {
+	case syscall.ESHUTDOWN, syscall.ENOTCONN: // Ceph's EBLOCKLISTED is ESHUTDOWN
+		k.c.lose(k.gen, no)
+		return syscall.EAGAIN
+	case syscall.ETIMEDOUT:
+		return syscall.EAGAIN
+	}
+	return err
+}
+
+// lose asks mend to replace a generation; it is said often for the same one.
+func (c *client) lose(gen uint64, err error) {
+	select {
+	case c.lost <- loss{gen, err}:
+	default:
+	}
+}
+
+// resolve finds an inode: ESTALE if it is gone.
+func (k *call) resolve(id vino) (ll.Inode, ll.Stat, error) {
+	in, st, err := k.m.Resolve(id.ino, id.snap)
+	if err == syscall.ENOENT {
+		err = syscall.ESTALE
+	}
+	return in, st, k.judge(err)
+}
+
+// settle gives back what belongs to a generation, if it is still there.
+func (c *client) settle(gen uint64, give func(*ll.Mount)) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.m != nil && c.gen.Load() == gen {
+		give(c.m)
+	}
+}
+
+// identity is the export's; further clients number theirs.
+func (c *client) identity() ll.Identity {
+	id := ll.Identity{UUID: c.fs.cfg.Identity, Timeout: sessionTimeout}
+	if c.index > 0 && id.UUID != "" {
+		id.UUID = fmt.Sprint(id.UUID, "-", c.index)
+	}
+	return id
+}
+
+// mount makes the client of the present generation, after ending the session of
+// whoever had its identity before.
+func (c *client) mount() error {
+	cfg := &c.fs.cfg
+	m, err := ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.events.sink())
+	switch err {
+	case nil:
+	case syscall.ENOENT:
+		return fmt.Errorf("%s: no such directory in the file system, or client.%s may not see it", cfg.name(), cfg.User)
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Errorf("%s: the MDS refused it; client.%s needs the capability mds 'allow rwps fsname=%s'", cfg.name(), cfg.User, cfg.FS)
+	case syscall.ETIMEDOUT:
+		return fmt.Errorf("%s: no MDS answered within %v; see: ceph fs status %s", cfg.name(), cfg.Timeout, cfg.FS)
+	default:
+		return fmt.Errorf("%s: mount: %w", cfg.name(), err)
+	}
+	c.mu.Lock()
+	c.m = m
+	c.mu.Unlock()
+	return nil
+}
+
+// unmount ends the present generation. Calls that are stuck in it fail.
+func (c *client) unmount(leave func(*ll.Mount)) {
+	c.mu.RLock()
+	m := c.m
+	c.mu.RUnlock()
+	if m == nil {
+		return
+	}
+	leave(m)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.m = nil
+	c.gen.Add(1)
+	c.dirs.forget()
+	m.Release()
+}
+
+// watch asks the MDS often, so that a loss is seen without anybody's call.
+func (c *client) watch(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	r := &fsal.Req{Context: ctx}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.probe(r)
+		}
+	}
+}
+
+func (c *client) probe(r *fsal.Req) {
+	k, err := c.begin(r)
+	if err != nil {
+		return
+	}
+	defer k.end()
+	in, _, err := k.m.Root()
+	if err == nil {
+		err = k.m.Probe(in)
+		k.m.Put(in)
+	}
+	k.judge(err)
+}
+
+// mend replaces what was lost.
+func (c *client) mend(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case l := <-c.lost:
+			if l.gen == c.gen.Load() {
+				c.replace(ctx, l.err)
+			}
+		}
+	}
+}
+
+// replace goes on until there is a client again. Nothing is acknowledged by the
+// new one before the verifier has changed and the loss is known.
+func (c *client) replace(ctx context.Context, reason error) {
+	if ctx.Err() != nil {
+		return
+	}
+	log := c.fs.cfg.Log.With(zap.String("export", c.fs.cfg.name()), zap.Int("client", c.index))
+	log.Error("CephFS evicted us: locks and unwritten data are lost; mounting again", zap.Error(reason))
+	began := time.Now()
+	c.fs.verifier.Add(1)
+	c.unmount((*ll.Mount).Abort)
+	c.fs.up.Lost(reason)
+	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		err := c.mount()
+		if err == nil {
+			log.Info("mounted again", zap.Duration("after", time.Since(began)))
+			return
+		}
+		log.Warn("not mounted yet", zap.Error(err), zap.Duration("next try in", wait))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}

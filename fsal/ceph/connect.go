@@ -1,0 +1,122 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/ceph/go-ceph/rados"
+)
+
+// settings are what this package relies on, whatever ceph.conf says.
+func (c *Config) settings() [][2]string {
+	seconds := strconv.Itoa(int(c.Timeout.Seconds() + 0.999))
+	return [][2]string{
+		{"client_mount_timeout", seconds},
+		{"rados_mon_op_timeout", seconds},
+		// libcephfs itself judges permissions, ACLs among them.
+		{"fuse_default_permissions", "false"},
+		{"client_permissions", "true"},
+		{"client_acl_type", "posix_acl"},
+		// A session that was lost is not patched up behind our back.
+		{"client_reconnect_stale", "false"},
+	}
+}
+
+// connect reaches the cluster, or says in one line what to do.
+func (c *Config) connect() (*rados.Conn, error) {
+	conn, err := rados.NewConnWithUser(c.User)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name(), err)
+	}
+	if c.Conf != "" {
+		err = conn.ReadConfigFile(c.Conf)
+	} else {
+		err = conn.ReadDefaultConfigFile()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: the configuration %s cannot be read; name another with --ceph-conf: %w", c.name(), c.Conf, errno(err))
+	}
+	if c.Keyring != "" {
+		err = conn.SetConfigOption("keyring", c.Keyring)
+	}
+	for _, s := range c.settings() {
+		err = errors.Join(err, conn.SetConfigOption(s[0], s[1]))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name(), err)
+	}
+	if err := conn.Connect(); err != nil {
+		return nil, c.refused(conn, errno(err))
+	}
+	return conn, nil
+}
+
+// refused says why the cluster did not let us in, and what to do.
+func (c *Config) refused(conn *rados.Conn, no syscall.Errno) error {
+	mons, _ := conn.GetConfigOption("mon_host")
+	switch no {
+	case syscall.ETIMEDOUT:
+		return fmt.Errorf("%s: no monitor of %s answered within %v; check mon_host and the network", c.name(), mons, c.Timeout)
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Errorf("%s: the monitors refused the key; compare it with: ceph auth get client.%s", c.name(), c.User)
+	case syscall.ENOENT:
+		ring, _ := conn.GetConfigOption("keyring")
+		return fmt.Errorf("%s: no key for client.%s in %s; get it with: ceph auth get client.%s", c.name(), c.User, ring, c.User)
+	}
+	return fmt.Errorf("%s: %w", c.name(), no)
+}
+
+// fileSystem is what the monitors tell of one.
+type fileSystem struct {
+	name    string
+	id      uint32
+	maxFile uint64
+}
+
+// find asks for the file system that is to be exported.
+func (c *Config) find(conn *rados.Conn) (f fileSystem, err error) {
+	out, _, err := conn.MonCommand([]byte(`{"prefix":"fs dump","format":"json"}`))
+	if err != nil {
+		return f, fmt.Errorf("%s: the monitors do not tell of file systems; client.%s needs the capability mon 'allow r': %w", c.name(), c.User, errno(err))
+	}
+	var dump struct {
+		Filesystems []struct {
+			ID     uint32 `json:"id"`
+			MDSMap struct {
+				Name    string `json:"fs_name"`
+				MaxFile uint64 `json:"max_file_size"`
+			} `json:"mdsmap"`
+		} `json:"filesystems"`
+		Default int64 `json:"default_fscid"`
+	}
+	if err := json.Unmarshal(out, &dump); err != nil {
+		return f, fmt.Errorf("%s: what the monitors tell of file systems: %w", c.name(), err)
+	}
+	var names []string
+	for _, x := range dump.Filesystems {
+		if x.MDSMap.Name == c.FS || c.FS == "" && int64(x.ID) == dump.Default {
+			return fileSystem{x.MDSMap.Name, x.ID, x.MDSMap.MaxFile}, nil
+		}
+		names = append(names, x.MDSMap.Name)
+	}
+	return f, fmt.Errorf("%s: no such file system; there are: %s", c.name(), strings.Join(names, " "))
+}
+
+// errno is what a library's error stands for.
+func errno(err error) syscall.Errno {
+	var no syscall.Errno
+	var code interface{ ErrorCode() int }
+	switch {
+	case errors.As(err, &no):
+		return no
+	case errors.As(err, &code):
+		return syscall.Errno(-code.ErrorCode())
+	}
+	return syscall.EIO
+}

@@ -1,0 +1,198 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+var openFlags = [...]int{
+	0: syscall.O_RDONLY, fsal.OpenRead: syscall.O_RDONLY, fsal.OpenWrite: syscall.O_WRONLY,
+	fsal.OpenRead | fsal.OpenWrite: syscall.O_RDWR,
+}
+
+// file is open at its inode's client; it is opened again in each generation.
+type file struct {
+	n      *node
+	flags  fsal.OpenFlags
+	owner  uint64      // of its locks
+	locked atomic.Bool // whether it ever had any
+
+	mu  sync.Mutex // taken after the client's, before the node's
+	gen uint64     // of in and fh. Guarded by mu.
+	in  ll.Inode   // the node's. Guarded by mu.
+	fh  ll.Fh      // Guarded by mu.
+}
+
+func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
+	f, err := n.openAs(r, &r.Cred, flags)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// openAs opens n on behalf of who.
+func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file, error) {
+	switch n.typ {
+	case fsal.Regular:
+	case fsal.Directory:
+		return nil, syscall.EISDIR
+	case fsal.Symlink:
+		return nil, syscall.ELOOP
+	default:
+		return nil, syscall.EINVAL
+	}
+	if n.id.snap != ll.Head && flags&fsal.OpenWrite != 0 {
+		return nil, syscall.EROFS
+	}
+	k, in, err := n.begin(r)
+	if err != nil {
+		return nil, err
+	}
+	defer k.end()
+	fh, err := k.m.Open(who, in, openFlags[flags])
+	if err != nil {
+		return nil, k.judge(err)
+	}
+	return n.adopt(k.gen, fh, flags), nil
+}
+
+// adopt makes a File of what is open in a generation that n has its inode of.
+func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
+	n.refs.Add(1)
+	n.fs.refs.Add(1)
+	n.fs.open.add(n.id, 1)
+	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), gen: gen, in: n.in, fh: fh}
+}
+
+// begin starts a call about f; end must follow.
+func (f *file) begin(ctx context.Context) (k call, in ll.Inode, fh ll.Fh, err error) {
+	if k, err = f.n.c.begin(ctx); err != nil {
+		return k, in, fh, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gen != k.gen {
+		err = f.reopen(&k)
+	}
+	if err != nil {
+		k.end()
+	}
+	return k, f.in, f.fh, err
+}
+
+// reopen opens f in the generation of k, as it was allowed to be open before.
+func (f *file) reopen(k *call) error {
+	in, err := f.n.inode(k)
+	if err != nil {
+		return err
+	}
+	fh, err := k.m.Open(&superuser, in, openFlags[f.flags])
+	if err == nil {
+		f.gen, f.in, f.fh = k.gen, in, fh
+	}
+	return k.judge(err)
+}
+
+func (f *file) ReadAt(r *fsal.Req, p []byte, off uint64) (int, bool, error) {
+	if f.flags&fsal.OpenRead == 0 {
+		return 0, false, syscall.EBADF
+	}
+	if off > math.MaxInt64 {
+		return 0, true, nil
+	}
+	p = p[:min(uint64(len(p)), math.MaxInt64-off)]
+	k, in, fh, err := f.begin(r)
+	if err != nil {
+		return 0, false, err
+	}
+	defer k.end()
+	n, eof, err := k.m.Read(in, fh, p, off)
+	return n, eof, k.judge(err)
+}
+
+func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (int, fsal.Sync, error) {
+	if f.flags&fsal.OpenWrite == 0 {
+		return 0, want, syscall.EBADF
+	}
+	if len(p) == 0 {
+		return 0, want, nil
+	}
+	limit := f.n.fs.limits.MaxFileSize
+	if off >= limit {
+		return 0, want, syscall.EFBIG
+	}
+	p = p[:min(uint64(len(p)), limit-off)]
+	k, in, fh, err := f.begin(r)
+	if err != nil {
+		return 0, want, err
+	}
+	defer k.end()
+	n, err := k.m.Write(r.Cred.UID, in, fh, p, off, want)
+	return n, want, k.judge(err)
+}
+
+// Commit fails where the client was lost since the write verifier was last seen
+// by whoever wrote: an old one is never confirmed by a client that knows nothing
+// of what was written.
+func (f *file) Commit(r *fsal.Req, off, n uint64) error {
+	k, in, fh, err := f.begin(r)
+	if err != nil {
+		return err
+	}
+	defer k.end()
+	err = k.m.Sync(in, fh)
+	if err != nil {
+		f.n.fs.verifier.Add(1)
+	}
+	return k.judge(err)
+}
+
+// Deallocate makes a range read as zeros.
+func (f *file) punch(r *fsal.Req, off, n uint64) error {
+	k, _, fh, err := f.begin(r)
+	if err != nil {
+		return err
+	}
+	defer k.end()
+	return k.judge(k.m.Punch(fh, off, n))
+}
+
+// Lock sets or drops a lock that every client of the file system sees.
+func (f *file) Lock(r *fsal.Req, t fsal.LockType, off, n uint64) error {
+	switch {
+	case t == fsal.ReadLock && f.flags&fsal.OpenRead == 0, t == fsal.WriteLock && f.flags&fsal.OpenWrite == 0:
+		return syscall.EBADF
+	case off > math.MaxInt64 || n > 0 && n-1 > math.MaxInt64-off:
+		return syscall.EINVAL
+	}
+	k, _, fh, err := f.begin(r)
+	if err != nil {
+		return err
+	}
+	defer k.end()
+	if t != fsal.Unlock {
+		f.locked.Store(true)
+	}
+	return k.judge(k.m.Lock(fh, t, off, n, f.owner))
+}
+
+func (f *file) Close() error {
+	f.n.c.settle(f.gen, func(m *ll.Mount) {
+		if f.locked.Load() {
+			m.Lock(f.fh, fsal.Unlock, 0, 0, f.owner)
+		}
+		m.Close(f.fh)
+	})
+	f.n.fs.open.add(f.n.id, -1)
+	f.n.Put()
+	return nil
+}

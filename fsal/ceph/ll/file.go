@@ -1,0 +1,100 @@
+//go:build ceph
+
+package ll
+
+// #include "shim.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// Open opens a file with flags such as O_RDWR.
+func (m *Mount) Open(who *fsal.Cred, in Inode, flags int) (fh Fh, err error) {
+	u, g, gs, ng := whose(who)
+	err = check(C.tg_open(m.p, in.p, u, g, gs, ng, C.int(flags), &fh.p))
+	return fh, err
+}
+
+// Close closes a file.
+func (m *Mount) Close(fh Fh) error { return check(C.ceph_ll_close(m.p, fh.p)) }
+
+// Read fills p from off; n < len(p) is at the end of the file.
+func (m *Mount) Read(in Inode, fh Fh, p []byte, off uint64) (n int, eof bool, err error) {
+	var end C.int
+	r := C.tg_read(m.p, in.p, fh.p, C.uint64_t(off), C.size_t(len(p)), (*C.char)(unsafe.Pointer(unsafe.SliceData(p))), &end)
+	if r < 0 {
+		return 0, false, check(r)
+	}
+	return int(r), end != 0, nil
+}
+
+// Write writes p at off, as durable as sync says, on behalf of a user.
+func (m *Mount) Write(uid uint32, in Inode, fh Fh, p []byte, off uint64, sync fsal.Sync) (int, error) {
+	r := C.tg_write(m.p, in.p, fh.p, C.uint64_t(off), C.size_t(len(p)), (*C.char)(unsafe.Pointer(unsafe.SliceData(p))), C.uint32_t(uid), C.int(sync))
+	if r < 0 {
+		return 0, check(r)
+	}
+	return int(r), nil
+}
+
+// Sync makes durable what was written; 0 is said only while the client lives.
+func (m *Mount) Sync(in Inode, fh Fh) error { return check(C.tg_sync(m.p, in.p, fh.p, 0)) }
+
+// Punch makes a range read as zeros.
+func (m *Mount) Punch(fh Fh, off, n uint64) error {
+	return check(C.tg_punch(m.p, fh.p, C.uint64_t(off), C.uint64_t(n)))
+}
+
+var lockTypes = [...]C.int{fsal.Unlock: C.F_UNLCK, fsal.ReadLock: C.F_RDLCK, fsal.WriteLock: C.F_WRLCK}
+
+// Lock sets or drops a lock of owner, without waiting; n = 0 is to the end.
+func (m *Mount) Lock(fh Fh, t fsal.LockType, off, n, owner uint64) error {
+	return check(C.tg_lock(m.p, fh.p, lockTypes[t], C.uint64_t(off), C.uint64_t(n), C.uint64_t(owner)))
+}
+
+// Statfs returns what the cluster, or the quota of the directory, leaves room for.
+func (m *Mount) Statfs(in Inode) (s fsal.Statfs, err error) {
+	var c C.struct_statvfs
+	if err := check(C.ceph_ll_statfs(m.p, in.p, &c)); err != nil {
+		return s, err
+	}
+	unit := uint64(c.f_frsize)
+	return fsal.Statfs{Bytes: uint64(c.f_blocks) * unit, BytesFree: uint64(c.f_bfree) * unit, BytesAvail: uint64(c.f_bavail) * unit}, nil
+}
+
+// Getxattr reads a value into buf.
+func (m *Mount) Getxattr(who *fsal.Cred, in Inode, name string, buf []byte) (int, error) {
+	n, nl := str(name)
+	u, g, gs, ng := whose(who)
+	r := C.tg_getxattr(m.p, in.p, n, nl, u, g, gs, ng, unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)))
+	return int(r), check(r)
+}
+
+// Setxattr sets a value; flags are XATTR_CREATE and XATTR_REPLACE.
+func (m *Mount) Setxattr(who *fsal.Cred, in Inode, name string, value []byte, flags int) (fsal.DirChange, error) {
+	var ch C.struct_tg_change
+	n, nl := str(name)
+	u, g, gs, ng := whose(who)
+	r := C.tg_setxattr(m.p, in.p, n, nl, u, g, gs, ng, unsafe.Pointer(unsafe.SliceData(value)), C.size_t(len(value)), C.int(flags), &ch)
+	return (*change)(&ch).dir(), check(r)
+}
+
+// Removexattr removes a value.
+func (m *Mount) Removexattr(who *fsal.Cred, in Inode, name string) (fsal.DirChange, error) {
+	var ch C.struct_tg_change
+	n, nl := str(name)
+	u, g, gs, ng := whose(who)
+	r := C.tg_removexattr(m.p, in.p, n, nl, u, g, gs, ng, &ch)
+	return (*change)(&ch).dir(), check(r)
+}
+
+// Listxattr fills buf with names, each ended by NUL; with no buf it returns how
+// much they take.
+func (m *Mount) Listxattr(who *fsal.Cred, in Inode, buf []byte) (int, error) {
+	u, g, gs, ng := whose(who)
+	r := C.tg_listxattr(m.p, in.p, u, g, gs, ng, (*C.char)(unsafe.Pointer(unsafe.SliceData(buf))), C.size_t(len(buf)))
+	return int(r), check(r)
+}

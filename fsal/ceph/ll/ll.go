@@ -1,0 +1,170 @@
+//go:build ceph
+
+// Package ll is libcephfs's interface of inodes, one C call for each operation:
+// no callback into Go, and buffers used where they lie. It knows no policy; that
+// is package ceph's. Errors are syscall.Errno values.
+//
+// A Mount is one libcephfs client. An Inode, a Fh and a Dir belong to the Mount
+// that they came from, and end with it.
+package ll
+
+/*
+#cgo CFLAGS: -D_FILE_OFFSET_BITS=64 -O2 -Wall
+#cgo LDFLAGS: -lcephfs
+#include <stdlib.h>
+#include "shim.h"
+#cgo noescape tg_root
+#cgo noescape tg_resolve
+#cgo noescape tg_lookup
+#cgo noescape tg_getattr
+#cgo noescape tg_setattr
+#cgo noescape tg_readlink
+#cgo noescape tg_create
+#cgo noescape tg_mknod
+#cgo noescape tg_symlink
+#cgo noescape tg_link
+#cgo noescape tg_unlink
+#cgo noescape tg_rename
+#cgo noescape tg_open
+#cgo noescape tg_read
+#cgo noescape tg_write
+#cgo noescape tg_opendir
+#cgo noescape tg_readdir
+#cgo noescape tg_getxattr
+#cgo noescape tg_setxattr
+#cgo noescape tg_removexattr
+#cgo noescape tg_listxattr
+#cgo nocallback tg_lookup
+#cgo nocallback tg_getattr
+#cgo nocallback tg_setattr
+#cgo nocallback tg_read
+#cgo nocallback tg_write
+#cgo nocallback tg_readdir
+#cgo nocallback tg_create
+#cgo nocallback tg_open
+*/
+import "C"
+
+import (
+	"syscall"
+	"unsafe"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// Head is the snapshot id of what is no snapshot, SnapDir that of a directory's
+// list of snapshots.
+const (
+	Head    = ^uint64(1)
+	SnapDir = ^uint64(0)
+)
+
+// NameMax is the longest name in bytes.
+const NameMax = C.TG_NAME_MAX
+
+// Mount is one libcephfs client.
+type Mount struct{ p *C.tg_mount }
+
+// Inode is a counted reference that Mount.Put gives back.
+type Inode struct{ p *C.struct_Inode }
+
+// Fh is an open file that Mount.Close closes.
+type Fh struct{ p *C.struct_Fh }
+
+// Stat is what CephFS tells of an inode.
+type Stat struct {
+	fsal.Attr
+	Snap uint64
+}
+
+// Identity is who a client says it is, so that a successor can have its session
+// ended. With an empty UUID it is nobody.
+type Identity struct {
+	UUID    string
+	Timeout uint32 // seconds after which the MDS ends a silent session
+}
+
+func check(r C.int) error {
+	if r < 0 {
+		return syscall.Errno(-r)
+	}
+	return nil
+}
+
+// NewMount mounts path of a file system, "" being the only one. The cluster is
+// what rados.Conn.Cluster returns. Requests to drop references are written to
+// the descriptor events, two little-endian words each: inode and snapshot.
+func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) (*Mount, error) {
+	cfs, cpath, cuuid := C.CString(fs), C.CString(path), C.CString(id.UUID)
+	defer C.free(unsafe.Pointer(cfs))
+	defer C.free(unsafe.Pointer(cpath))
+	defer C.free(unsafe.Pointer(cuuid))
+	m := &Mount{}
+	r := C.tg_mount_start(cluster, cfs, cpath, cuuid, C.uint(id.Timeout), C.int(events), &m.p)
+	if r < 0 {
+		return nil, check(r)
+	}
+	return m, nil
+}
+
+// Abort ends the sessions as they are, what they hold being left to a successor;
+// calls that run and calls that follow fail. Release must follow, when none runs.
+func (m *Mount) Abort() { C.tg_abort(m.p) }
+
+// Unmount writes what is left to write and ends the sessions in order; else it is
+// as Abort.
+func (m *Mount) Unmount() { C.ceph_unmount(m.p) }
+
+// Release frees what the Mount holds, after Abort or Unmount.
+func (m *Mount) Release() { C.ceph_release(m.p) }
+
+// FSID returns the file system's id within its cluster.
+func (m *Mount) FSID() int64 { return int64(C.ceph_get_fs_cid(m.p)) }
+
+// whose turns a credential into arguments.
+func whose(c *fsal.Cred) (C.uint32_t, C.uint32_t, *C.uint32_t, C.int) {
+	return C.uint32_t(c.UID), C.uint32_t(c.GID), (*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(c.Groups))), C.int(len(c.Groups))
+}
+
+// str turns a string into arguments.
+func str(s string) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(unsafe.StringData(s))), C.size_t(len(s))
+}
+
+var types = [...]fsal.Type{
+	syscall.S_IFREG >> 12: fsal.Regular, syscall.S_IFDIR >> 12: fsal.Directory, syscall.S_IFLNK >> 12: fsal.Symlink,
+	syscall.S_IFBLK >> 12: fsal.BlockDevice, syscall.S_IFCHR >> 12: fsal.CharDevice,
+	syscall.S_IFIFO >> 12: fsal.Fifo, syscall.S_IFSOCK >> 12: fsal.Socket,
+}
+
+func timeOf(t *C.struct_timespec) fsal.Time {
+	return fsal.Time{Sec: int64(t.tv_sec), Nsec: uint32(t.tv_nsec)}
+}
+
+func (s *Stat) from(c *C.tg_stat) {
+	mode := uint32(c.stx_mode)
+	*s = Stat{Snap: uint64(c.stx_dev), Attr: fsal.Attr{
+		Mode: mode & 0o7777, Nlink: uint32(c.stx_nlink), UID: uint32(c.stx_uid), GID: uint32(c.stx_gid),
+		Size: uint64(c.stx_size), Used: uint64(c.stx_blocks) << 9, Ino: uint64(c.stx_ino), Change: uint64(C.tg_version(c)),
+		Atime: timeOf(&c.stx_atime), Mtime: timeOf(&c.stx_mtime), Ctime: timeOf(&c.stx_ctime), Btime: timeOf(&c.stx_btime),
+	}}
+	if t := mode >> 12; t < uint32(len(types)) {
+		s.Type = types[t]
+	}
+	if s.Type == fsal.BlockDevice || s.Type == fsal.CharDevice {
+		s.Major, s.Minor = major(uint64(c.stx_rdev)), minor(uint64(c.stx_rdev))
+	}
+}
+
+// CephFS keeps device numbers as Linux's new_encode_dev has them.
+func major(dev uint64) uint32        { return uint32(dev>>8) & 0xfff }
+func minor(dev uint64) uint32        { return uint32(dev)&0xff | uint32(dev>>12)&0xfff00 }
+func makedev(maj, min uint32) uint64 { return uint64(min&0xff | maj&0xfff<<8 | min&^0xff<<12) }
+
+func (c *change) dir() fsal.DirChange {
+	b, a := uint64(c.before), uint64(c.after)
+	// A version counts one for each change: one more is this change alone.
+	return fsal.DirChange{Before: b, After: a, Atomic: a == b+1}
+}
+
+type change C.struct_tg_change
