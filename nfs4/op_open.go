@@ -182,7 +182,7 @@ func (c *compound) grant(o *opening) wire.Status {
 		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
-		Granted: func() error { return c.truncate(o) },
+		Granted: func() error { return c.truncate(o) }, Truncates: o.truncate,
 		Reclaim: o.args.Claim.Claim == wire.ClaimPrevious,
 		Wish:    c.wish(o),
 		Origin:  c.origin,
@@ -211,14 +211,10 @@ func (o *opening) file(r *fsal.Req, access state.Share) (fsal.File, error) {
 	return openNode(r, o.node, access)
 }
 
-// truncate empties what was there before, with all reservations granted.
+// truncate empties what was there before, as one of its writers.
 func (c *compound) truncate(o *opening) error {
 	if !o.truncate {
 		return nil
-	}
-	key := state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()}
-	if c.srv.state.Denied(key, state.ShareWrite) != nil {
-		return state.ShareDenied
 	}
 	set, _, err := o.node.Setattr(&c.req, nil, fsal.SetAttr{Mask: fsal.SetSize})
 	o.set = setBits(set, o.args.How.CreateAttrs.Mask)
@@ -237,10 +233,16 @@ func noDelegation(access uint32) wire.OpenDelegation {
 	switch access & wire.OpenShareAccessWantDelegMask {
 	case wire.OpenShareAccessWantNoPreference:
 		return wire.OpenDelegation{Type: wire.OpenDelegateNone}
-	case wire.OpenShareAccessWantNoDeleg, wire.OpenShareAccessWantCancel:
-		return wire.OpenDelegation{Type: wire.OpenDelegateNoneExt, WhyNone: wire.NoneDelegation{Why: wire.WNDNotWanted}}
+	case wire.OpenShareAccessWantNoDeleg:
+		return notDelegated(wire.WNDNotWanted)
+	case wire.OpenShareAccessWantCancel:
+		return notDelegated(wire.WNDCancelled)
 	}
-	return wire.OpenDelegation{Type: wire.OpenDelegateNoneExt, WhyNone: wire.NoneDelegation{Why: wire.WNDResource}}
+	return notDelegated(wire.WNDResource)
+}
+
+func notDelegated(why wire.WhyNoDelegation) wire.OpenDelegation {
+	return wire.OpenDelegation{Type: wire.OpenDelegateNoneExt, WhyNone: wire.NoneDelegation{Why: why}}
 }
 
 func (c *compound) openDowngrade(a wire.OpenDowngradeArgs) wire.Status {

@@ -231,6 +231,12 @@ func TestRecall(t *testing.T) {
 			return err
 		}
 	}
+	truncate := func(e *env, c *Client) error {
+		x := e.request("o", 1, ShareRead, 0)
+		x.Truncates = true
+		_, err := c.Open(ctx, x)
+		return err
+	}
 	change := func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, true) }
 	look := func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, false) }
 	for _, tt := range []struct {
@@ -241,6 +247,7 @@ func TestRecall(t *testing.T) {
 		{"OPEN to read", open(ShareRead, 0), false, true},
 		{"OPEN to write", open(ShareWrite, 0), true, true},
 		{"OPEN that denies", open(ShareRead, ShareWrite), true, true},
+		{"OPEN that truncates", truncate, true, true},
 		{"READ without an open", io(ShareRead), false, true},
 		{"WRITE without an open", io(ShareWrite), true, true},
 		{"SETATTR", change, true, true},

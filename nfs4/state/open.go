@@ -39,6 +39,7 @@ type OpenRequest struct {
 	Key          FileKey
 	Access, Deny Share
 	Reclaim      bool // of an open of the run before
+	Truncates    bool // Granted does so: reservations and delegations count as for a writer
 	// Open opens the file for at least access: when the reservation is granted
 	// and what is open already does not do, and for a write delegation.
 	Open func(access Share) (fsal.File, error)
@@ -126,13 +127,18 @@ func (o *Open) grant(x *OpenRequest) (opened Opened, way obstacle, err error) {
 	if o.closed {
 		return opened, way, nil
 	}
-	before := o.held
-	if way, err = o.file.share(o, x.Access, x.Deny); err == nil {
+	before, meanwhile := o.held, x.Access
+	if x.Truncates {
+		meanwhile |= ShareWrite
+	}
+	if way, err = o.file.share(o, meanwhile, x.Deny); err == nil {
 		if err = o.reopenLocked(x); err == nil {
 			err = x.Granted()
 		}
 		if err != nil {
 			o.file.unshare(o, before.access, before.deny)
+		} else if x.Truncates {
+			o.file.unshare(o, before.access|x.Access, before.deny|x.Deny)
 		}
 	}
 	if err != nil {

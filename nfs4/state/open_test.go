@@ -168,6 +168,39 @@ func TestFailedOpen(t *testing.T) {
 	}
 }
 
+// An OPEN that truncates is a writer until it has, and no longer.
+func TestOpenTruncates(t *testing.T) {
+	e := newEnv(t)
+	a, b := e.client("a"), e.client("b")
+	k := key(1)
+	done := 0
+	truncating := func(deny Share) OpenRequest {
+		x := e.request("o", 1, ShareRead, deny)
+		x.Truncates = true
+		x.Granted = func() error {
+			done++
+			f := e.files.find(&k)
+			defer e.files.put(f)
+			if f.access[1] == 0 {
+				t.Error("it does not count as a writer")
+			}
+			return nil
+		}
+		return x
+	}
+	denying := e.open(b, "o", 1, ShareRead, ShareWrite)
+	_, err := a.Open(ctx, truncating(0))
+	e.want("OPEN against a denial", err, ShareDenied)
+	e.close(b, denying, 1)
+	r, err := a.Open(ctx, truncating(ShareWrite))
+	e.must("OPEN that denies writing itself", err)
+	e.want("writing", e.use(a, r.Stateid, 1, ShareWrite), OpenMode)
+	e.open(b, "o", 1, ShareRead, ShareWrite)
+	if done != 1 {
+		t.Errorf("truncated %d times", done)
+	}
+}
+
 func TestStateidLimit(t *testing.T) {
 	e := newEnv(t, limits(func(l *Limits) { l.StateidsPerClient = 2 }))
 	c := e.client("a")
