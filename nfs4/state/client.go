@@ -21,6 +21,7 @@ type Client struct {
 	stateids table[entry]
 
 	renewed atomic.Int64 // Store time of the last renewal
+	yielded atomic.Int64 // one more than the renewal after whose lease waiters were told; 0: none
 	running atomic.Int32 // COMPOUNDs under way; the lease holds meanwhile
 	status  atomic.Uint32
 	barred  atomic.Bool   // nothing begins for it: it is about to be forgotten

@@ -50,6 +50,9 @@ func (s *Store) reapClients(ctx context.Context) {
 		slices.SortFunc(courtesy, func(a, b *Client) int { return cmp.Compare(a.renewed.Load(), b.renewed.Load()) })
 		over = append(over, courtesy[:n]...)
 	}
+	for _, c := range courtesy {
+		c.yield()
+	}
 	for _, c := range over {
 		if c.bar(c.expired) {
 			s.forget(ctx, c) // else at the next tick

@@ -346,7 +346,8 @@ func (f *File) splits(owner lockOwner, r ranges.Range) bool {
 	return false
 }
 
-// free lets go of a lock stateid without locks (RFC 8881, 18.38.3).
+// free lets go of a lock stateid without locks (RFC 8881, 18.38.3). Its owner,
+// who may have asked for a lock again meanwhile, goes on waiting.
 func (l *Locks) free() error {
 	o := l.open
 	o.mu.Lock()
@@ -373,7 +374,6 @@ func (l *Locks) free() error {
 func (f *File) part(l *Locks) {
 	f.mu.Lock()
 	f.ranges.RemoveOwner(l.owner)
-	f.waiting.leave(l.owner)
 	delete(f.lockers, l.owner)
 	f.mu.Unlock()
 	l.closeFile()
@@ -390,6 +390,9 @@ func (o *Open) unlockAll(why Error) {
 	defer f.locking.Unlock()
 	for _, l := range o.locks {
 		f.part(l)
+		f.mu.Lock()
+		f.waiting.leave(l.owner)
+		f.mu.Unlock()
 		if why == 0 {
 			o.client.stateids.remove(l.index())
 		} else {

@@ -77,18 +77,62 @@ func (w *waiters) prune(now int64) {
 	})
 }
 
-// next marks and returns those whose turn it is: nothing held and nobody
-// earlier in the queue stands against them.
+// nextLocked marks and returns those whose turn it is: nothing held under a
+// lease that runs, and nobody earlier in the queue, stands against them.
 func (f *File) nextLocked(now int64) (turn []*waiter) {
 	f.waiting.prune(now)
 	for i, x := range f.waiting.queue {
 		blocked := slices.ContainsFunc(f.waiting.queue[:i], func(y *waiter) bool { return y.lock.Conflicts(x.lock) })
-		if _, held := f.ranges.Conflict(x.lock); !held && !blocked && x.told == 0 {
+		if x.told == 0 && !blocked && !f.deniesLocked(x.lock) {
 			x.told = max(now, 1)
 			turn = append(turn, x)
 		}
 	}
 	return turn
+}
+
+// deniesLocked reports whether a lock of a client whose lease runs stands
+// against want.
+func (f *File) deniesLocked(want ranges.Lock[lockOwner]) bool {
+	for held := range f.ranges.Overlapping(want.Range) {
+		if held.Conflicts(want) && !held.Owner.client.expired() {
+			return true
+		}
+	}
+	return false
+}
+
+// yield wakes, once after the lease ran out, those who wait for what c locked:
+// it is theirs when they ask.
+func (c *Client) yield() {
+	if at := c.renewed.Load() + 1; c.yielded.Swap(at) == at {
+		return
+	}
+	var wanted []FileKey
+	c.mu.Lock()
+	for _, o := range c.opens {
+		if o.file.awaited() {
+			wanted = append(wanted, o.file.key)
+		}
+	}
+	c.mu.Unlock()
+	for _, key := range wanted {
+		c.store.wake(key)
+	}
+}
+
+func (f *File) awaited() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.waiting.queue) > 0
+}
+
+// wake tells the waiters of a file whose turn it is.
+func (s *Store) wake(key FileKey) {
+	if f := s.files.find(&key); f != nil {
+		f.wake(s)
+		s.files.put(f)
+	}
 }
 
 // wake tells the waiters whose turn it is, and later those after them if the
@@ -103,11 +147,6 @@ func (f *File) wake(s *Store) {
 	}
 	if len(turn) > 0 {
 		key := f.key
-		time.AfterFunc(waiterTurn, func() {
-			if f := s.files.find(&key); f != nil {
-				f.wake(s)
-				s.files.put(f)
-			}
-		})
+		time.AfterFunc(waiterTurn, func() { s.wake(key) })
 	}
 }

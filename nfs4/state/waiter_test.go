@@ -233,6 +233,20 @@ func TestWaitersGiveUp(t *testing.T) {
 	}
 }
 
+// Clients free a lock stateid when they are done with it, which may reach the
+// server after they asked for the next lock.
+func TestFreedOwnerWaits(t *testing.T) {
+	inQueue(t, func(q *queue) {
+		q.gives("A")
+		q.takes("B", 'w', 0, 9)
+		q.waits("A", 'W', 0, 9, "B")
+		q.must("FREE_STATEID", q.who["A"].FreeStateid(ctx, q.locks["A"]))
+		q.gives("B")
+		q.rings("A:Aw0-9")
+		q.takes("A", 'w', 0, 9)
+	})
+}
+
 // A file has so many waiters, and no more; the others are left to ask again.
 func TestWaitersLimit(t *testing.T) {
 	inQueue(t, func(q *queue) {
