@@ -2,7 +2,6 @@ package nfs4
 
 import (
 	"context"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,22 +41,13 @@ func (l *loser) recall(args wire.CbArgs) (wire.Status, wire.Body) {
 // newLoser connects a loser to s, twice.
 func newLoser(t *testing.T, ctx context.Context, s *Server) *loser {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := rpc.NewServer(rpc.Config{Programs: []rpc.Program{s.Program()}, OnClose: s.Closed})
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		server.Shutdown(context.Background())
-		<-served
-	})
+	addr := listen(t, s)
 	l := &loser{finish: make(chan struct{})}
 	cfg := client.Config{Callbacks: map[wire.CbOp]client.Callback{wire.OpCbRecall: l.recall}}
 	var conns [2]*client.Conn
 	for i := range conns {
-		if conns[i], err = client.Dial(ctx, ln.Addr().String(), cfg); err != nil {
+		var err error
+		if conns[i], err = client.Dial(ctx, addr, cfg); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conns[i].Close() })
