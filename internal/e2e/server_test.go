@@ -23,22 +23,31 @@ type export struct{ dir, pseudo string }
 
 // server is a server process on a loopback port that it keeps when it restarts.
 type server struct {
-	t    *testing.T
-	addr string
-	args []string // program and arguments
-	log  string   // path of what it prints
-	cmd  *exec.Cmd
-	done chan error // receives how cmd ended
+	t     *testing.T
+	addr  string
+	state string   // directory
+	args  []string // program and arguments
+	log   string   // path of what it prints
+	cmd   *exec.Cmd
+	done  chan error // receives how cmd ended
 }
 
 // startServer starts a server of exports that lasts as long as the test.
 func startServer(t *testing.T, exports ...export) *server {
 	t.Helper()
-	s := &server{t: t, addr: freeAddr(t), log: filepath.Join(t.TempDir(), "log")}
+	s := newServer(t, exports...)
+	s.start()
+	return s
+}
+
+// newServer returns a server that is not started.
+func newServer(t *testing.T, exports ...export) *server {
+	t.Helper()
+	s := &server{t: t, addr: freeAddr(t), state: t.TempDir(), log: filepath.Join(t.TempDir(), "log")}
 	if *peer {
 		s.args = ganesha(t, s.addr, exports)
 	} else {
-		s.args = tidegate(t, s.addr, exports)
+		s.args = tidegate(t, s, exports)
 	}
 	t.Cleanup(func() {
 		if s.cmd != nil {
@@ -48,17 +57,25 @@ func startServer(t *testing.T, exports ...export) *server {
 			t.Logf("the server's last lines:\n%s", s.tail())
 		}
 	})
-	s.start()
 	return s
 }
 
-func tidegate(t *testing.T, addr string, exports []export) []string {
+// with adds arguments, which nfs-ganesha does not know. Of one that is given twice
+// the later counts.
+func (s *server) with(args ...string) *server {
+	if !*peer {
+		s.args = append(s.args, args...)
+	}
+	return s
+}
+
+func tidegate(t *testing.T, s *server, exports []export) []string {
 	t.Helper()
 	prog, err := built.server()
 	if err != nil {
 		t.Fatal("the server does not build: ", err)
 	}
-	args := []string{prog, "serve", "--listen", addr, "--state-dir", t.TempDir(), "--lease", lease, "--log-level", "info"}
+	args := []string{prog, "serve", "--listen", s.addr, "--state-dir", s.state, "--lease", lease, "--log-level", "info"}
 	for _, e := range exports {
 		args = append(args, "--export", e.dir+"="+e.pseudo)
 	}

@@ -4,7 +4,8 @@
 //	guest CHECK DIR
 //
 // runs one check in a new directory below DIR, prints what was wrong, and exits
-// with 1 if anything was.
+// with 1 if anything was. Programs that do as they are told stand beside the
+// checks; each says of itself how it is run.
 package main
 
 import (
@@ -48,6 +49,7 @@ func main() {
 		runInit()
 		return
 	}
+	runProgram(os.Args[1:])
 	if len(os.Args) != 3 || checks()[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "usage: guest CHECK DIR; the checks are", slices.Sorted(maps.Keys(checks())))
 		os.Exit(2)
