@@ -74,8 +74,6 @@ type obstacle struct {
 	delegs  []*Delegation
 }
 
-func (x *obstacle) none() bool { return x.expired == nil && len(x.delegs) == 0 }
-
 // share adds access and deny to what o holds, or returns ShareDenied or Delay
 // with what may be moved out of the way.
 func (f *File) share(o *Open, access, deny Share) (x obstacle, err error) {
