@@ -44,7 +44,7 @@ func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.H
 	key := p.fileKey()
 	switch {
 	case id == state.ReadBypass && want == state.ShareRead:
-		return nil, wire.OK
+		return nil, statusOf(c.session.Client.Special(c.req.Context, key, 0))
 	case id == state.Anonymous || id == state.ReadBypass:
 		return nil, statusOf(c.session.Client.Special(c.req.Context, key, want))
 	}

@@ -249,6 +249,7 @@ func TestRecall(t *testing.T) {
 		{"OPEN that denies", open(ShareRead, ShareWrite), true, true},
 		{"OPEN that truncates", truncate, true, true},
 		{"READ without an open", io(ShareRead), false, true},
+		{"READ past denials", io(0), false, true},
 		{"WRITE without an open", io(ShareWrite), true, true},
 		{"SETATTR", change, true, true},
 		{"GETATTR", look, false, true},

@@ -61,8 +61,9 @@ func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
 }
 
 // Special says whether the client may do I/O on a file without an open of its
-// own, under a special stateid. Errors: Locked, Grace, Delay while a delegation
-// of another client is on its way back.
+// own, under a special stateid; want 0 is to read in spite of share reservations.
+// Errors: Locked, Grace, Delay while a delegation of another client is on its way
+// back.
 func (c *Client) Special(ctx context.Context, key FileKey, want Share) error {
 	s := c.store
 	if err := s.cfg.Grace.Enter(grace.Harmless); err != nil {
