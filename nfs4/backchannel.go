@@ -3,11 +3,13 @@ package nfs4
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
 	"github.com/tidegate/tidegate/xdr"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 const (
@@ -112,8 +114,20 @@ func (ch *channel) send(ctx context.Context, slot *cbSlot, q *cbRequest) (result
 		return d.Err()
 	}
 	// The newest connection is the one most likely to be alive.
-	err = conns[len(conns)-1].Call(ctx, program, cbVersion, cbProcCompound, cred, encode, decode)
+	conn := conns[len(conns)-1]
+	if err = conn.Call(ctx, program, cbVersion, cbProcCompound, cred, encode, decode); err != nil {
+		ch.distrust(conn)
+	}
 	return results, err
+}
+
+// distrust makes conn the last one to be used for callbacks.
+func (ch *channel) distrust(conn *rpc.Conn) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if i := slices.Index(ch.back, conn); i > 0 {
+		ch.back = slices.Insert(slices.Delete(slices.Clone(ch.back), i, i+1), 0, conn)
+	}
 }
 
 // ownCbResult copies what outlives the reply's buffer.

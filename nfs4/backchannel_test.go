@@ -157,3 +157,22 @@ func TestCloseBesideCallbacks(t *testing.T) {
 		s.background(func(context.Context) { t.Error("a callback began after the Server was closed") })
 	}
 }
+
+// A connection that failed a callback is the last one to be used for others.
+func TestDistrust(t *testing.T) {
+	a, b, c := new(rpc.Conn), new(rpc.Conn), new(rpc.Conn)
+	ch := &channel{back: []*rpc.Conn{a, b, c}}
+	before := ch.back
+	ch.distrust(c)
+	if want := []*rpc.Conn{c, a, b}; !slices.Equal(ch.back, want) {
+		t.Errorf("after a failure of the newest: %p, want %p", ch.back, want)
+	}
+	if !slices.Equal(before, []*rpc.Conn{a, b, c}) {
+		t.Error("a list that a callback may be using was changed")
+	}
+	ch.distrust(c)
+	ch.distrust(new(rpc.Conn)) // closed meanwhile
+	if want := []*rpc.Conn{c, a, b}; !slices.Equal(ch.back, want) {
+		t.Errorf("after failures of others: %p, want %p", ch.back, want)
+	}
+}
