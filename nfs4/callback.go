@@ -66,7 +66,9 @@ func (s *Server) recallOnce(ctx context.Context, d *state.Delegation, fh wire.FH
 			ReferringCalls: []wire.ReferringCall{{SequenceID: o.Sequence, SlotID: o.Slot}},
 		}}
 	}
-	r, err := ch.callBack(ctx, wire.CbRecallArgs{Stateid: wire.Stateid(d.Stateid()), FH: fh}, after)
+	// With a seqid of 0: the client need not know the newest (RFC 8881, 8.2.2).
+	id := wire.Stateid{Other: d.Stateid().Other}
+	r, err := ch.callBack(ctx, wire.CbRecallArgs{Stateid: id, FH: fh}, after)
 	if err == nil && r.Status == wire.OK {
 		return true
 	}
@@ -143,7 +145,11 @@ func (c *compound) delegated(n fsal.Node, asked wire.Bitmap, attr *fsal.Attr) wi
 	}
 	size, change, ok := c.srv.askHolder(d, c.req.Context)
 	if !ok {
-		return statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, false))
+		err := c.srv.state.Recall(c.req.Context, key, c.session.Client, false)
+		if err == nil {
+			*attr, err = n.Getattr(&c.req) // which the holder changed before it returned
+		}
+		return statusOf(err)
 	}
 	if size != attr.Size || change != d.Change || d.Touched() {
 		now := time.Now()

@@ -45,7 +45,7 @@ type calledBack struct {
 // recalls reports whether it asks for a delegation of o.
 func (b *calledBack) recalls(o granted) bool {
 	args, ok := b.args.(wire.CbRecallArgs)
-	return ok && args.Stateid == o.deleg.Stateid && !args.Truncate && b.fh == string(o.fh)
+	return ok && args.Stateid == (wire.Stateid{Other: o.deleg.Stateid.Other}) && !args.Truncate && b.fh == string(o.fh)
 }
 
 // guest is a client that takes callbacks down.
