@@ -133,6 +133,28 @@ func (s *Store) Denied(key FileKey, want Share) error {
 	return nil
 }
 
+// expiredDenier returns an open that denies want, if all that do are of clients
+// whose lease ran out.
+func (s *Store) expiredDenier(key FileKey, want Share) (expired *Open) {
+	f := s.files.find(&key)
+	if f == nil {
+		return nil
+	}
+	defer s.files.put(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.opens {
+		switch {
+		case o.held.deny&want == 0:
+		case !o.client.expired():
+			return nil
+		default:
+			expired = o
+		}
+	}
+	return expired
+}
+
 // fileTable finds the File of a key.
 type fileTable struct {
 	seed   maphash.Seed

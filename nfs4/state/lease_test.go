@@ -214,3 +214,24 @@ func TestRenewal(t *testing.T) {
 		}
 	})
 }
+
+// What expired clients deny stands against I/O without an open no more, unless a
+// client whose lease runs denies it too.
+func TestExpiredDenials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnv(t)
+		one, two := e.session(incarnation("one", 1)), e.session(incarnation("two", 1))
+		ss := e.session(incarnation("awake", 1))
+		first := e.open(one.Client, "o", 1, ShareRead, ShareWrite)
+		second := e.open(two.Client, "o", 1, ShareRead, ShareWrite)
+		time.Sleep(testLease + 1)
+		ss.sequence(t, 1)
+		own := e.open(ss.Client, "o", 1, ShareRead, ShareWrite)
+		e.want("WRITE against one that is awake", ss.Client.Special(ctx, key(1), ShareWrite), Locked)
+		e.must("the first open", one.Client.TestStateid(first))
+		e.close(ss.Client, own, 1)
+		e.must("WRITE", ss.Client.Special(ctx, key(1), ShareWrite))
+		e.want("the first open", one.Client.TestStateid(first), Expired)
+		e.want("the second open", two.Client.TestStateid(second), Expired)
+	})
+}

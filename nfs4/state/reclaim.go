@@ -70,8 +70,18 @@ func (c *Client) Special(ctx context.Context, key FileKey, want Share) error {
 		return graceError(err)
 	}
 	defer s.cfg.Grace.Leave()
-	if err := s.Denied(key, want); err != nil {
-		return err
+	for {
+		err := s.Denied(key, want)
+		if err == nil {
+			break
+		}
+		expired := s.expiredDenier(key, want)
+		if expired == nil {
+			return err
+		}
+		if err := expired.seize(ctx); err != nil {
+			return err
+		}
 	}
 	return s.Recall(ctx, key, c, want&ShareWrite != 0)
 }
