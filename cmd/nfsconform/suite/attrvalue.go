@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -207,19 +206,23 @@ func (s *Session) Change(fh wire.FH) uint64 { return s.Attrs(fh, wire.AttrChange
 // Word returns an attribute of 4 bytes, or otherwise if the server does not have
 // it.
 func (s *Session) Word(fh wire.FH, a wire.Attr, otherwise uint32) uint32 {
-	value, ok := s.Values(fh, wire.BitmapOf(a))[a]
-	if !ok {
-		return otherwise
-	}
-	return binary.BigEndian.Uint32(value)
+	return uint32(s.Hyper(fh, a, uint64(otherwise)))
 }
 
-// Hyper returns an attribute of 8 bytes, or otherwise if the server does not have
-// it.
+// Hyper returns an attribute of 4 or 8 bytes, or otherwise if the server does not
+// have it.
 func (s *Session) Hyper(fh wire.FH, a wire.Attr, otherwise uint64) uint64 {
-	value, ok := s.Values(fh, wire.BitmapOf(a))[a]
-	if !ok {
+	if !s.Supported(fh).Has(a) {
 		return otherwise
 	}
-	return binary.BigEndian.Uint64(value)
+	return number(s.Values(fh, wire.BitmapOf(a))[a])
+}
+
+// number returns a value of 4 or 8 bytes.
+func number(value []byte) uint64 {
+	n := uint64(0)
+	for _, b := range value {
+		n = n<<8 | uint64(b)
+	}
+	return n
 }

@@ -155,15 +155,6 @@ var notMore = [...][2]wire.Attr{
 	{wire.AttrSpaceAvail, wire.AttrSpaceFree}, {wire.AttrSpaceFree, wire.AttrSpaceTotal},
 }
 
-// number returns a value of 4 or 8 bytes.
-func number(value []byte) uint64 {
-	n := uint64(0)
-	for _, b := range value {
-		n = n<<8 | uint64(b)
-	}
-	return n
-}
-
 func getattrSane(t *T) {
 	s := t.Session()
 	for _, o := range append(t.Objects(), object{wire.TypeDir, "export", t.Export()}) {
