@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,31 +84,51 @@ func (p *puppet) quit() {
 
 // probeReport is what the guest's probe reports.
 type probeReport struct {
-	Records int
-	Longest time.Duration
+	Writes, Locks struct {
+		Count   int
+		Longest time.Duration // pause since the last report
+	}
 	Failure string
 }
 
-// probed ends the probe and wants it to have gone well.
-func (p *puppet) probed() (r probeReport) {
+// probe asks for a report, of a probe that must have gone well so far: "probing",
+// or "probed" to end it.
+func (p *puppet) probe(command string) (r probeReport) {
 	p.c.t.Helper()
-	if err := json.Unmarshal([]byte(p.tell("probed")), &r); err != nil {
+	if err := json.Unmarshal([]byte(p.tell(command)), &r); err != nil {
 		p.c.t.Fatal(err)
 	}
 	if r.Failure != "" {
-		p.c.t.Errorf("%s: %s", p.name, r.Failure)
+		p.c.t.Fatalf("%s: %s", p.name, r.Failure)
 	}
 	return r
 }
 
-// records returns how many the probe has written so far.
-func (p *puppet) records() int {
+// pauses are how long a probe was held up at most.
+type pauses struct{ write, lock time.Duration }
+
+func (p pauses) longest() time.Duration { return max(p.write, p.lock) }
+
+func (p pauses) String() string {
+	return fmt.Sprintf("%v for writes, %v for new locks", p.write.Round(time.Millisecond), p.lock.Round(time.Millisecond))
+}
+
+func (p *pauses) add(q pauses) { p.write, p.lock = max(p.write, q.write), max(p.lock, q.lock) }
+
+// goesOn waits until the probe has done some rounds more of all that it does, and
+// returns the longest pauses since the last report.
+func (p *puppet) goesOn() (worst pauses) {
 	p.c.t.Helper()
-	n, err := strconv.Atoi(p.tell("count"))
-	if err != nil {
-		p.c.t.Fatal(err)
-	}
-	return n
+	const more = 3
+	before := p.probe("probing")
+	worst.add(pauses{before.Writes.Longest, before.Locks.Longest})
+	eventually(p.c.t, "the client goes on", limit, func() bool {
+		r := p.probe("probing")
+		worst.add(pauses{r.Writes.Longest, r.Locks.Longest})
+		return r.Writes.Count >= before.Writes.Count+more &&
+			(before.Locks.Count == 0 || r.Locks.Count >= before.Locks.Count+more)
+	})
+	return worst
 }
 
 // mountPair mounts an export of s at /mnt of two new guests.

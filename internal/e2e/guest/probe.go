@@ -22,83 +22,85 @@ const (
 )
 
 // probe writes a file as a database writes its log: ten records a second, each
-// synced. Each round also reads back a record that was written before, from the
-// server, and takes and gives back a lock. That the process holds a lock is what
-// keeps the kernel from writing if that lock is lost.
+// synced, and reads back with each a record that was written before, from the
+// server. Beside that it may take and give back locks. That the process holds a
+// lock is what keeps the kernel from writing if that lock is lost.
 type probe struct {
 	f    *os.File
 	stop chan struct{}
-	done chan struct{}
+	all  sync.WaitGroup
 
 	mu     sync.Mutex
-	record probeReport // Guarded by mu.
+	report probeReport // Guarded by mu.
 }
 
 // probeReport is what came of it.
 type probeReport struct {
-	Records int
-	Longest time.Duration // between the ends of two rounds
-	Failure string
+	Writes, Locks beats
+	Failure       string
 }
 
-func newProbe(f *os.File) *probe {
-	return &probe{f: f, stop: make(chan struct{}), done: make(chan struct{})}
+// beats are what was done again and again.
+type beats struct {
+	Count   int
+	Longest time.Duration // between the ends of two, since the last report
 }
 
-// startProbe goes on until endProbe.
-func (p *Puppet) startProbe(moveArgs) (string, error) {
-	direct, err := os.OpenFile(p.f.Name(), os.O_RDONLY|unix.O_DIRECT, 0)
+func newProbe(f *os.File) *probe { return &probe{f: f, stop: make(chan struct{})} }
+
+// startProbe [locks] goes on until endProbe.
+func (p *Puppet) startProbe(a moveArgs) (string, error) {
+	direct, err := os.OpenFile(p.f.Name(), os.O_RDONLY|unix.O_DIRECT, 0) // never closed: that would end the process's locks
 	if err != nil {
 		return "", err
 	}
-	go p.probe.run(direct) // and never closed: that would end the process's locks
+	b := p.probe
+	b.all.Go(func() { b.beat(&b.report.Writes, func(i int) error { return b.write(direct, i) }) })
+	if a.text(0) == "locks" {
+		b.all.Go(func() { b.beat(&b.report.Locks, b.lock) })
+	}
 	return "ok", nil
 }
 
 // endProbe reads everything once more and reports.
 func (p *Puppet) endProbe(moveArgs) (string, error) {
 	close(p.probe.stop)
-	<-p.probe.done
-	p.probe.mu.Lock()
-	defer p.probe.mu.Unlock()
-	r := p.probe.record
-	for i := 0; i < r.Records && r.Failure == ""; i++ {
-		got := make([]byte, probeRecord)
-		if _, err := p.f.ReadAt(got, int64(i)*probeRecord); err != nil {
+	p.probe.all.Wait()
+	r := p.probe.report
+	for i := 0; i < r.Writes.Count && r.Failure == ""; i++ {
+		if err := p.probe.readBack(p.f, make([]byte, probeRecord), i); err != nil {
 			r.Failure = err.Error()
-		} else if !bytes.Equal(got, randomBytes(uint64(i), probeRecord)) {
-			r.Failure = fmt.Sprintf("record %d of %d is not what was written", i, r.Records)
 		}
 	}
 	out, err := json.Marshal(r)
 	return string(out), err
 }
 
-// count returns how many records were written.
-func (p *Puppet) count(moveArgs) (string, error) {
-	p.probe.mu.Lock()
-	defer p.probe.mu.Unlock()
-	if f := p.probe.record.Failure; f != "" {
-		return "", errors.New(f)
-	}
-	return strconv.Itoa(p.probe.record.Records), nil
+// probing reports so far, and measures pauses anew.
+func (p *Puppet) probing(moveArgs) (string, error) {
+	b := p.probe
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out, err := json.Marshal(b.report)
+	b.report.Writes.Longest, b.report.Locks.Longest = 0, 0
+	return string(out), err
 }
 
-func (p *probe) run(direct *os.File) {
-	defer close(p.done)
+// beat does f ten times a second, until it fails or is stopped.
+func (p *probe) beat(b *beats, f func(i int) error) {
 	tick := time.NewTicker(probePause)
 	defer tick.Stop()
 	last := time.Now()
 	for i := 0; ; i++ {
-		err := p.round(direct, i)
+		err := f(i)
 		now := time.Now()
 		p.mu.Lock()
-		if err != nil {
-			p.record.Failure = fmt.Sprintf("round %d: %v", i, err)
-		} else {
-			p.record.Records++
+		b.Longest = max(b.Longest, now.Sub(last))
+		if err == nil {
+			b.Count++
+		} else if p.report.Failure == "" {
+			p.report.Failure = fmt.Sprintf("round %d: %v", i, err)
 		}
-		p.record.Longest = max(p.record.Longest, now.Sub(last))
 		p.mu.Unlock()
 		if err != nil {
 			return
@@ -112,32 +114,34 @@ func (p *probe) run(direct *os.File) {
 	}
 }
 
-func (p *probe) round(direct *os.File, i int) error {
+func (p *probe) write(direct *os.File, i int) error {
 	if _, err := p.f.WriteAt(randomBytes(uint64(i), probeRecord), int64(i)*probeRecord); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	if err := p.f.Sync(); err != nil {
-		return fmt.Errorf("fsync: %w", err)
-	}
-	if err := p.readBack(direct, rand.IntN(i+1)); err != nil {
 		return err
 	}
+	if err := p.f.Sync(); err != nil {
+		return err
+	}
+	return p.readBack(direct, aligned(probeRecord), rand.IntN(i+1))
+}
+
+// readBack reads a record into buf and wants it to be what was written.
+func (p *probe) readBack(f *os.File, buf []byte, i int) error {
+	if _, err := f.ReadAt(buf, int64(i)*probeRecord); err != nil {
+		return err
+	}
+	if !bytes.Equal(buf, randomBytes(uint64(i), probeRecord)) {
+		return fmt.Errorf("record %d is not what was written", i)
+	}
+	return nil
+}
+
+// lock takes a lock that nobody else wants and gives it back.
+func (p *probe) lock(i int) error {
 	for _, kind := range []int16{unix.F_WRLCK, unix.F_UNLCK} {
 		l := unix.Flock_t{Type: kind, Start: probeLocks + int64(i), Len: 1}
 		if err := unix.FcntlFlock(p.f.Fd(), unix.F_SETLK, &l); err != nil {
 			return fmt.Errorf("lock: %w", err)
 		}
-	}
-	return nil
-}
-
-func (p *probe) readBack(direct *os.File, i int) error {
-	got := aligned(probeRecord)
-	if _, err := direct.ReadAt(got, int64(i)*probeRecord); err != nil {
-		return fmt.Errorf("read record %d: %w", i, err)
-	}
-	if !bytes.Equal(got, randomBytes(uint64(i), probeRecord)) {
-		return fmt.Errorf("record %d is not what was written", i)
 	}
 	return nil
 }

@@ -34,22 +34,22 @@ type Puppet struct {
 
 // moves maps each command to its method.
 var moves = map[string]func(*Puppet, moveArgs) (string, error){
-	"lock":   (*Puppet).lock,
-	"wait":   (*Puppet).wait,
-	"unlock": (*Puppet).unlock,
-	"test":   (*Puppet).test,
-	"flock":  (*Puppet).flock,
-	"write":  (*Puppet).write,
-	"read":   (*Puppet).read,
-	"sync":   (*Puppet).sync,
-	"fill":   (*Puppet).fill,
-	"verify": (*Puppet).verify,
-	"probe":  (*Puppet).startProbe,
-	"probed": (*Puppet).endProbe,
-	"count":  (*Puppet).count,
-	"nag":    (*Puppet).startNag,
-	"nagged": (*Puppet).endNag,
-	"quit":   (*Puppet).quit,
+	"lock":    (*Puppet).lock,
+	"wait":    (*Puppet).wait,
+	"unlock":  (*Puppet).unlock,
+	"test":    (*Puppet).test,
+	"flock":   (*Puppet).flock,
+	"write":   (*Puppet).write,
+	"read":    (*Puppet).read,
+	"sync":    (*Puppet).sync,
+	"fill":    (*Puppet).fill,
+	"verify":  (*Puppet).verify,
+	"probe":   (*Puppet).startProbe,
+	"probing": (*Puppet).probing,
+	"probed":  (*Puppet).endProbe,
+	"nag":     (*Puppet).startNag,
+	"nagged":  (*Puppet).endNag,
+	"quit":    (*Puppet).quit,
 }
 
 // Do does what args, a command and its arguments, tell.
