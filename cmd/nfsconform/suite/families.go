@@ -19,6 +19,8 @@ var families = [][]Test{
 	openTests,
 	closeTests,
 	dgTests,
+	delegTests,
+	leaseTests,
 	stateidTests,
 	lockTests,
 	locktTests,
