@@ -1,0 +1,90 @@
+package config
+
+import (
+	"math"
+	"slices"
+)
+
+func exportBlocks() []block {
+	return []block{
+		{path: "EXPORT_DEFAULTS", doc: "What an EXPORT has where it says nothing.", keys: permissionKeys},
+		{path: "EXPORT_DEFAULTS/CLIENT", doc: "Client lists of every export, after the export's own.", repeats: true,
+			keys: slices.Concat(clientKeys, permissionKeys)},
+		{path: "EXPORT", doc: "One export.", repeats: true, keys: slices.Concat(exportKeys, permissionKeys)},
+		{path: "EXPORT/CLIENT", doc: "What some clients may do, where it differs. The first block that matches counts.", repeats: true,
+			keys: slices.Concat(clientKeys, permissionKeys)},
+		{path: "PSEUDOFS", doc: "The directories above the exports.", keys: withoutEffect(exportKeys, permissionKeys)},
+		{path: "PSEUDOFS/CLIENT", doc: "What some clients may do there.", repeats: true, keys: withoutEffect(clientKeys, permissionKeys)},
+	}
+}
+
+func withoutEffect(tables ...[]key) []key {
+	keys := slices.Concat(tables...)
+	for i := range keys {
+		keys[i].effect, keys[i].only, keys[i].into = idle, "", nil
+	}
+	return keys
+}
+
+// permissionKeys stand in EXPORT_DEFAULTS, EXPORT and CLIENT blocks.
+var permissionKeys = []key{
+	{name: "Access_Type", kind: oneOf("none", "RW", "RO", "MDONLY", "MDONLY_RO"), def: "none", effect: guarded, only: "RW",
+		doc:  "What clients may do: read and write, read, metadata alone, or nothing.",
+		into: func(s *scope) any { return &s.perms.Access }},
+	{name: "Squash", kind: oneOf("root_squash|root|rootsquash", "root_id_squash|rootid|rootidsquash",
+		"all_squash|all|allsquash|all_anonymous|all_anomnymous|allanonymous", "none|no_root_squash|noidsquash"),
+		def: "root_squash", effect: guarded, only: "none", doc: "Which users become anonymous.",
+		into: func(s *scope) any { return &s.perms.Squash }},
+	{name: "Anonymous_uid", kind: number(math.MinInt32, maxU32), def: "-2", doc: "User that squashed users become.",
+		into: func(s *scope) any { return &s.perms.AnonUID }},
+	{name: "Anonymous_gid", kind: number(math.MinInt32, maxU32), def: "-2", doc: "Group that squashed groups become.",
+		into: func(s *scope) any { return &s.perms.AnonGID }},
+	{name: "SecType", kind: manyOf("none", "sys|unix", "krb5", "krb5i", "krb5p"), def: "none, sys", effect: guarded, only: "sys",
+		doc: "Security flavours. It must hold sys.", into: func(s *scope) any { return &s.perms.SecTypes }},
+	{name: "Protocols", kind: manyOf(protocolNames...), def: "3, 4", effect: guarded, only: "4", doc: "NFS versions. It must hold 4.",
+		into: func(s *scope) any { return &s.perms.Protocols }},
+	{name: "Transports", kind: manyOf("UDP", "TCP", "RDMA"), def: "UDP, TCP", effect: guarded, only: "TCP", doc: "Transports. It must hold TCP.",
+		into: func(s *scope) any { return &s.perms.Transports }},
+	{name: "PrivilegedPort", kind: boolean, def: "false", effect: guarded, only: "false", doc: "Only clients on ports below 1024.",
+		into: func(s *scope) any { return &s.perms.PrivilegedPort }},
+	{name: "Manage_Gids", kind: boolean, def: "false", effect: guarded, only: "false", doc: "Groups looked up here, not taken from the client.",
+		into: func(s *scope) any { return &s.perms.ManageGIDs }},
+	{name: "Delegations", kind: oneOf("none", "r|read", "w|write", "rw|readwrite"), def: "none", effect: used,
+		doc: "Delegations for files of the export; any but none allows all kinds.", into: func(s *scope) any { return &s.perms.Delegations }},
+	{name: "Attr_Expiration_Time", kind: seconds(-1, maxI32), def: "60", doc: "How long attributes are cached."},
+	{name: "NFS_Commit", kind: boolean, def: "false", doc: "Every WRITE of NFSv3 is stable."},
+	{name: "Security_Label", kind: boolean, def: "false", doc: "Security labels of NFSv4.2."},
+	{name: "XprtSec", kind: manyOf("none", "tls", "mtls"), def: "none", doc: "RPC over TLS."},
+}
+
+var clientKeys = []key{
+	{name: "Clients", kind: words, doc: "Who: *, addresses, networks as 10.0.0.0/8, host names, with * and ? too, @netgroups. Exports with client lists are refused.",
+		effect: guarded, into: func(s *scope) any { return &s.client.Names }},
+	{name: "HA_Proxy_Protocol", kind: oneOf("any", "with_ha_proxy", "without_ha_proxy"), def: "any", doc: "Whether such a client comes through a proxy."},
+}
+
+var exportKeys = []key{
+	{name: "Export_Id", kind: number(0, maxU16), effect: used, doc: "The export's number; file handles hold it. 0 is for the root of all.",
+		into: func(s *scope) any { return &s.export.ID }},
+	{name: "Path", kind: pathname, effect: used, doc: "Directory in the file system.", into: func(s *scope) any { return &s.export.Path }},
+	{name: "Pseudo", kind: pathname, effect: used, doc: "Place among the exports, as clients name it.", into: func(s *scope) any { return &s.export.Pseudo }},
+	{name: "Tag", kind: text, doc: "NFSv3: another name to mount."},
+	{name: "Filesystem_id", kind: text, def: "666.666", doc: "File system id, as major.minor."},
+	{name: "MaxRead", kind: octets(512, maxIO), def: "67108864", doc: "Size of a READ at most."},
+	{name: "MaxWrite", kind: octets(512, maxIO), def: "67108864", doc: "Size of a WRITE at most."},
+	{name: "PrefRead", kind: octets(512, maxIO), def: "67108864", doc: "NFSv3: preferred size of a READ."},
+	{name: "PrefWrite", kind: octets(512, maxIO), def: "67108864", doc: "NFSv3: preferred size of a WRITE."},
+	{name: "PrefReaddir", kind: octets(512, maxIO), def: "16384", doc: "NFSv3: preferred size of a READDIR."},
+	{name: "MaxOffsetRead", kind: octets(512, math.MaxUint64), def: "9223372036854775807", doc: "Last offset that may be read."},
+	{name: "MaxOffsetWrite", kind: octets(512, math.MaxUint64), def: "9223372036854775807", doc: "Last offset that may be written."},
+	{name: "UseCookieVerifier", kind: boolean, def: "true", doc: "Directory cookies have a verifier."},
+	{name: "DisableReaddirPlus", kind: boolean, def: "false", doc: "NFSv3: no READDIRPLUS."},
+	{name: "DisableDirCaching", kind: boolean, def: "false", doc: "No cache of directory entries."},
+	{name: "Trust_Readdir_Negative_Cache", kind: boolean, def: "false", doc: "Names not in a cached directory do not exist."},
+	{name: "Disable_ACL", kind: boolean, def: "false", doc: "No ACLs."},
+	{name: "sec_label_xattr", kind: text, def: "security.selinux", doc: "Extended attribute that holds the security label."},
+	{name: "Read_Access_Check_Policy", kind: manyOf("pre", "post"), def: "pre", doc: "When READ is checked."},
+	{name: "Lookup_Access_Check_Policy", kind: manyOf("pre", "post"), def: "pre", doc: "When LOOKUP is checked."},
+	{name: "Readdir_Access_Check_Policy", kind: manyOf("pre", "post"), def: "pre", doc: "When READDIR is checked."},
+	{name: "Server_Addrs", kind: words, doc: "Addresses of this server at which the export is seen."},
+}

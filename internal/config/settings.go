@@ -1,0 +1,98 @@
+// Package config reads configurations in nfs-ganesha's language into typed
+// settings, by one table of blocks and keys.
+package config
+
+import "time"
+
+// Config is a configuration as read.
+type Config struct {
+	Settings
+	Findings []Finding
+	Objects  []Object // those that %url names, in order
+	origins  map[any]Pos
+}
+
+// Failed reports whether a finding is an error.
+func (c *Config) Failed() bool {
+	for _, f := range c.Findings {
+		if f.Severity == Error {
+			return true
+		}
+	}
+	return false
+}
+
+// Settings are what a configuration asks for, defaults included.
+type Settings struct {
+	Core      Core
+	V4        V4
+	Log       Log
+	RadosKV   RadosKV
+	RadosURLs RadosURLs
+	Defaults  Permissions
+	Exports   []Export
+	// Beyond names what is asked of the whole server and cannot be honoured.
+	Beyond []Finding
+}
+
+// Core is NFS_CORE_PARAM.
+type Core struct {
+	Port      uint64
+	Addr      string
+	Protocols []string
+}
+
+// V4 is NFSv4.
+type V4 struct {
+	Lease, Grace  time.Duration
+	Graceless     bool
+	Delegations   bool
+	MinorVersions []string
+	Backend       string
+	RecoveryRoot  string
+}
+
+// Log is LOG.
+type Log struct{ Level string }
+
+// RadosKV is RADOS_KV.
+type RadosKV struct{ CephConf, UserID, NodeID, Pool, Namespace, GraceOID string }
+
+// RadosURLs is RADOS_URLS.
+type RadosURLs struct{ CephConf, UserID, WatchURL string }
+
+// Export is one EXPORT with what it has from EXPORT_DEFAULTS.
+type Export struct {
+	Pos         Pos
+	ID          uint64
+	Path        string
+	Pseudo      string // absolute and clean
+	FSAL        FSAL
+	Permissions Permissions
+	Clients     []Client // the first that matches counts
+	// Beyond names what is asked of this export and cannot be honoured.
+	Beyond []Finding
+}
+
+// FSAL is an export's file system.
+type FSAL struct{ Name, UserID, Secret, Filesystem, MountPath string }
+
+// Client is what some clients of an export may do.
+type Client struct {
+	Names       []string
+	Permissions Permissions
+}
+
+// Permissions stand in EXPORT_DEFAULTS, EXPORT and CLIENT blocks.
+type Permissions struct {
+	Access         string
+	Squash         string
+	AnonUID        int64
+	AnonGID        int64
+	SecTypes       []string
+	Protocols      []string
+	Transports     []string
+	PrivilegedPort bool
+	ManageGIDs     bool
+	Delegations    string
+}
