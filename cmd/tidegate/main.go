@@ -32,7 +32,7 @@ func main() {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), graceCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), graceCommand(), versionCommand())
 	err := root.Execute()
 	if err == nil {
 		return
