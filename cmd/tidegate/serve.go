@@ -36,6 +36,10 @@ type settings struct {
 	grace    time.Duration
 	recovery string // directory
 	ganesha  string // directory to import records from
+
+	nodeID      string // "" for one that is made up
+	cephConf    string
+	cephClients int // behind each export of CephFS
 }
 
 func serveCommand() *cobra.Command {
@@ -47,7 +51,7 @@ func serveCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory")
+	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory, ceph:[user@]fsname[:/path] CephFS")
 	f.StringArrayVar(&s.undeleg, "no-delegations", nil, "place of an export whose files are not delegated to clients")
 	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
 	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
@@ -56,6 +60,9 @@ func serveCommand() *cobra.Command {
 	f.DurationVar(&s.grace, "grace", grace.DefaultPeriod, "how long clients may reclaim their state after a restart, at most")
 	f.StringVar(&s.recovery, "recovery-dir", "", "directory for the records of clients (default STATE-DIR/recovery)")
 	f.StringVar(&s.ganesha, "import-recovery", "", "nfs-ganesha's recovery root, whose clients may reclaim after the first start")
+	f.StringVar(&s.nodeID, "node-id", "", "name of this server among gateways, the same at every start (default made up once for STATE-DIR)")
+	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
+	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
 	return cmd
 }
 
@@ -127,10 +134,12 @@ func (s *settings) check() error {
 	return nil
 }
 
-// startGrace reads who is on record and begins the grace period.
+// startGrace reads who is on record and begins the grace period. It makes the
+// state directory, but not the place of a recovery directory elsewhere: what is
+// missing there may be a file system that is not mounted yet.
 func startGrace(ctx context.Context, s settings, log *zap.Logger) (*grace.Controller, error) {
-	if err := os.MkdirAll(s.recovery, 0o700); err != nil {
-		log.Error("the recovery directory cannot be made; clients must wait until it can", zap.Error(err))
+	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
+		log.Error("the state directory cannot be made", zap.Error(err))
 	}
 	return grace.Start(ctx, grace.Config{
 		Backend: fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha}),
@@ -258,6 +267,6 @@ func newLog(level string) (*zap.Logger, error) {
 	}
 	cfg.Encoding = "console"
 	cfg.DisableStacktrace = true
-	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
 	return cfg.Build()
 }
