@@ -19,9 +19,10 @@ import (
 	"github.com/tidegate/tidegate/nfs4"
 )
 
-// exportFlag is one --export DIR[=/pseudo], or mem:[=/pseudo].
+// exportFlag is one --export DIR[=/pseudo], mem:[=/pseudo] or a cephSpec[=/pseudo].
 type exportFlag struct {
-	dir    string // "" for memory
+	dir    string    // "" for memory and CephFS
+	ceph   *cephSpec // nil for others
 	pseudo string
 }
 
@@ -38,6 +39,11 @@ func parseExport(text string) (x exportFlag, err error) {
 		x.pseudo = "/mem"
 	case strings.HasPrefix(dir, memPrefix):
 		return x, fmt.Errorf("--export %q: memory has no directory; write --export mem:=/name", text)
+	case strings.HasPrefix(dir, cephPrefix):
+		if x.ceph, err = parseCeph(strings.TrimPrefix(dir, cephPrefix)); err != nil {
+			return x, err
+		}
+		x.pseudo = x.ceph.place()
 	default:
 		if x.dir, err = filepath.Abs(dir); err != nil {
 			return x, fmt.Errorf("--export %q: %w", text, err)
@@ -66,7 +72,7 @@ func openExports(s settings, log *zap.Logger) (exports []nfs4.Export, err error)
 		if err != nil {
 			return exports, err
 		}
-		fs, err := x.open(s.stateDir, log)
+		fs, err := x.open(s, log)
 		if err != nil {
 			return exports, err
 		}
@@ -82,7 +88,10 @@ func openExports(s settings, log *zap.Logger) (exports []nfs4.Export, err error)
 	return exports, nil
 }
 
-func (x exportFlag) open(stateDir string, log *zap.Logger) (fsal.FS, error) {
+func (x exportFlag) open(s settings, log *zap.Logger) (fsal.FS, error) {
+	if x.ceph != nil {
+		return openCeph(x, s, log)
+	}
 	if x.dir == "" {
 		return mem.New(mem.Config{}), nil
 	}
@@ -95,7 +104,7 @@ func (x exportFlag) open(stateDir string, log *zap.Logger) (fsal.FS, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("export %s: not a directory; name the directory that holds it", x.dir)
 	}
-	own := filepath.Join(stateDir, "exports", fmt.Sprintf("%08x", x.id()))
+	own := filepath.Join(s.stateDir, "exports", fmt.Sprintf("%08x", x.id()))
 	if err := os.MkdirAll(own, 0o700); err != nil {
 		return nil, fmt.Errorf("export %s: its state cannot be kept: %w; make that directory writable or give --state-dir another", x.dir, err)
 	}

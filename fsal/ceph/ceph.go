@@ -66,7 +66,7 @@ type Config struct {
 
 // Identity names a gateway's export as ganesha does, so that either can take
 // over from the other.
-func Identity(node string, export uint16) string { return fmt.Sprintf("ganesha-%s-%04x", node, export) }
+func Identity(node string, export uint32) string { return fmt.Sprintf("ganesha-%s-%04x", node, export) }
 
 // FS is an exported tree.
 type FS struct {
@@ -84,6 +84,7 @@ type FS struct {
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
 	events   events
+	moving   sync.Mutex // held by renames from one directory to another; first of all locks
 	open     openSet
 }
 

@@ -61,7 +61,7 @@ func newRigOn(t testing.TB, c *cephtest.Cluster, clients int) rig {
 	n := serial.Add(1)
 	x := rig{t, Config{
 		Conf: c.Conf(), User: "nfs", FS: cephtest.FS, Clients: clients, Log: zaptest.NewLogger(t),
-		Identity: Identity("test", uint16(n)),
+		Identity: Identity("test", uint32(n)),
 	}}
 	top := x.open()
 	defer top.Retire()

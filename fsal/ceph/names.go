@@ -80,6 +80,12 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	if err := d.writable(newName); err != nil {
 		return from, to, err
 	}
+	if n.id != d.id {
+		// Two at once could put directories into one another in libcephfs's cache,
+		// which then never finds the root again. Kernels have such a lock too.
+		n.fs.moving.Lock()
+		defer n.fs.moving.Unlock()
+	}
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return from, to, err
