@@ -1,0 +1,65 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// cephSpec is ceph:[user@]fsname[:path].
+type cephSpec struct{ user, name, path string }
+
+const cephPrefix = "ceph:"
+
+// parseCeph reads what follows the prefix.
+func parseCeph(text string) (*cephSpec, error) {
+	c := &cephSpec{path: "/"}
+	rest := text
+	if user, after, ok := strings.Cut(text, "@"); ok {
+		c.user, rest = strings.TrimPrefix(user, "client."), after
+	}
+	name, dir, placed := strings.Cut(rest, ":")
+	c.name = name
+	if placed {
+		c.path = dir
+	}
+	if name == "" || !path.IsAbs(c.path) || path.Clean(c.path) != c.path {
+		return nil, fmt.Errorf("--export %q: write --export ceph:[user@]fsname[:/path][=/name]", cephPrefix+text)
+	}
+	return c, nil
+}
+
+// place is where it is offered without a place of its own.
+func (c *cephSpec) place() string { return path.Join("/", c.name, c.path) }
+
+// node is this server's name among gateways: given, or made up once for the
+// state directory.
+func (s *settings) node() (string, error) {
+	if s.nodeID != "" {
+		return s.nodeID, nil
+	}
+	file := filepath.Join(s.stateDir, "node-id")
+	text, err := os.ReadFile(file)
+	if err == nil && len(text) > 0 {
+		return string(text), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("this server's name: %w; give it with --node-id", err)
+	}
+	var id [8]byte
+	rand.Read(id[:])
+	name := hex.EncodeToString(id[:])
+	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
+		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
+	}
+	if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
+	}
+	return name, nil
+}
