@@ -16,7 +16,7 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Show what a configuration comes to, and everything there is to say about it",
-		Long: "Reads a configuration as serve would and prints the settings that are in force, each with where it is from. " +
+		Long: "Reads a configuration in nfs-ganesha's language and prints the settings that are in force, each with where it is from. " +
 			"What there is to say about it goes to standard error, in lines of FILE:LINE:COLUMN. " +
 			"Without FILE it reads " + defaultConfig + ".",
 		Args: cobra.MaximumNArgs(1),

@@ -240,7 +240,7 @@ func localDirs(fsal string) bool {
 // beyond notes what an export asks for and cannot have.
 func (c *checker) beyond(x *Export, s *scope, b, fsal block, clients []*node) {
 	refuse := func(pos Pos, format string, args ...any) {
-		f := warningAt(pos, "%s, so serve refuses this export", fmt.Sprintf(format, args...))
+		f := warningAt(pos, "%s, so this export cannot be served", fmt.Sprintf(format, args...))
 		x.Beyond = append(x.Beyond, f)
 		c.Findings = append(c.Findings, f)
 	}
@@ -260,7 +260,7 @@ func (c *checker) whole(s *scope) {
 		b, _ := find(c.blocks, path)
 		for _, k := range b.keys {
 			if text, ok := c.unfit(k, s); !ok && k.def != "" {
-				f := warningAt(c.origin(k.into(s), Pos{}), "%s, so serve refuses this configuration", text)
+				f := warningAt(c.origin(k.into(s), Pos{}), "%s, so this configuration cannot be served", text)
 				c.Beyond = append(c.Beyond, f)
 				c.Findings = append(c.Findings, f)
 			}

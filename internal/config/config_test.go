@@ -104,17 +104,17 @@ func TestWarnings(t *testing.T) {
 		{"no effect and wrong", "cacheinode { dir_chunk = x; }", []string{`c:1:14: warning: Dir_Chunk has no effect here, and its value is wrong: "x" is not a number`}},
 		{"plugin", "%plugin x", []string{"c:1:1: warning: %plugin has no effect here"}},
 		{"set again", "NFSv4 { Grace_Period = 90; }\nNFSV4 { grace_period = 60; }", []string{"c:2:9: warning: Grace_Period is set again; this one counts, not that at c:1:9"}},
-		{"grace", "NFSv4 { Graceless = true; }", []string{"c:1:9: warning: Graceless = true cannot be honoured; false can, so serve refuses this configuration"}},
-		{"protocol", "NFS_CORE_PARAM { Protocols = 3; }", []string{"c:1:18: warning: Protocols = 3 cannot be honoured without 4, so serve refuses this configuration"}},
+		{"grace", "NFSv4 { Graceless = true; }", []string{"c:1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served"}},
+		{"protocol", "NFS_CORE_PARAM { Protocols = 3; }", []string{"c:1:18: warning: Protocols = 3 cannot be honoured without 4, so this configuration cannot be served"}},
 		{"access by default", "EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; Squash = none; FSAL { } }",
-			[]string{"c:1:1: warning: Access_Type = none cannot be honoured; RW can, so serve refuses this export"}},
+			[]string{"c:1:1: warning: Access_Type = none cannot be honoured; RW can, so this export cannot be served"}},
 		{"squash", goodExport + "Squash = All; }", []string{
 			"c:1:107: warning: Squash is set again; this one counts, not that at c:1:71",
-			"c:1:107: warning: Squash = all_squash cannot be honoured; none can, so serve refuses this export"}},
-		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys, so serve refuses this export"}},
-		{"clients", goodExport + "CLIENT { Clients = *; } }", []string{"c:1:107: warning: lists of clients cannot be honoured, so serve refuses this export"}},
+			"c:1:107: warning: Squash = all_squash cannot be honoured; none can, so this export cannot be served"}},
+		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys, so this export cannot be served"}},
+		{"clients", goodExport + "CLIENT { Clients = *; } }", []string{"c:1:107: warning: lists of clients cannot be honoured, so this export cannot be served"}},
 		{"file system", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = RGW; } }",
-			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM can, so serve refuses this export"}},
+			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM can, so this export cannot be served"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := load(texts{"c": test.text}, "c")
@@ -266,7 +266,7 @@ func TestFetchFails(t *testing.T) {
 		s    Sources
 		want string
 	}{
-		{Sources{}, "c:1:1: error: rados://o cannot be read: this program was built without RADOS"},
+		{Sources{}, "c:1:1: error: rados://o cannot be read: this program has no way to RADOS"},
 		{Sources{Fetch: broken}, "c:1:1: error: rados://o cannot be read: no monitor answers"},
 	} {
 		test.s.ReadFile = texts{"c": "%url rados://o"}.ReadFile

@@ -99,5 +99,5 @@ Tidegate reads configurations in nfs-ganesha's language:
 
 ` + "`tidegate check FILE`" + ` shows what a configuration comes to and everything there is to say about it. A key that is known to
 ganesha and does nothing here is a warning, one that nobody knows an error. Where a key's effect is "checked", other values than those
-named cannot be honoured: they are warnings to ` + "`check`" + `, and ` + "`serve`" + ` refuses the export or the configuration.
+named cannot be honoured: they are warnings, and such an export or configuration cannot be served.
 `

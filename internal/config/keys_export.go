@@ -58,7 +58,7 @@ var permissionKeys = []key{
 }
 
 var clientKeys = []key{
-	{name: "Clients", kind: words, doc: "Who: *, addresses, networks as 10.0.0.0/8, host names, with * and ? too, @netgroups. Exports with client lists are refused.",
+	{name: "Clients", kind: words, doc: "Who: *, addresses, networks as 10.0.0.0/8, host names, with * and ? too, @netgroups. Exports with client lists cannot be served.",
 		effect: guarded, into: func(s *scope) any { return &s.client.Names }},
 	{name: "HA_Proxy_Protocol", kind: oneOf("any", "with_ha_proxy", "without_ha_proxy"), def: "any", doc: "Whether such a client comes through a proxy."},
 }

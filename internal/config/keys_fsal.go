@@ -28,7 +28,7 @@ func fsalBlocks() []block {
 
 var fsalKeys = slices.Concat([]key{
 	{name: "Name", kind: text, def: "VFS", effect: guarded, only: "VFS XFS MEM",
-		doc: "File system: VFS or XFS for a local directory, MEM for memory. Exports of others are refused.", into: func(s *scope) any { return &s.export.FSAL.Name }},
+		doc: "File system: VFS or XFS for a local directory, MEM for memory. Exports of others cannot be served.", into: func(s *scope) any { return &s.export.FSAL.Name }},
 	{name: "User_Id", kind: text, doc: "CephFS: Ceph user, without client.", into: func(s *scope) any { return &s.export.FSAL.UserID }},
 	{name: "Secret_Access_Key", kind: text, doc: "CephFS: the user's key.", secret: true, into: func(s *scope) any { return &s.export.FSAL.Secret }},
 	{name: "Filesystem", kind: text, doc: "CephFS: file system of the cluster.", into: func(s *scope) any { return &s.export.FSAL.Filesystem }},

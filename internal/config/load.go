@@ -196,7 +196,7 @@ func (l *loading) url(pos Pos, url string) {
 	l.objects = append(l.objects, o)
 	l.source(pos, o.String(), func() ([]byte, error) {
 		if l.Fetch == nil {
-			return nil, errors.New("this program was built without RADOS")
+			return nil, errors.New("this program has no way to RADOS")
 		}
 		return l.Fetch(l.ctx, o, l.urls)
 	})

@@ -31,7 +31,8 @@ type Settings struct {
 	RadosURLs RadosURLs
 	Defaults  Permissions
 	Exports   []Export
-	// Beyond names what is asked of the whole server and cannot be honoured.
+	// Beyond names what is asked of the whole server and cannot be honoured. Nobody
+	// may serve settings where it is not empty.
 	Beyond []Finding
 }
 
@@ -70,7 +71,8 @@ type Export struct {
 	FSAL        FSAL
 	Permissions Permissions
 	Clients     []Client // the first that matches counts
-	// Beyond names what is asked of this export and cannot be honoured.
+	// Beyond names what is asked of this export and cannot be honoured. Nobody may
+	// serve the export where it is not empty: clients would get more than was meant.
 	Beyond []Finding
 }
 
