@@ -52,4 +52,5 @@ var families = [][]Test{
 	xattrTests,
 	offloadTests,
 	layoutTests,
+	openattrTests,
 }

@@ -24,7 +24,7 @@ var getattrTests = []Test{
 	{"GETATTR9", 0, "18.7.3", "a bitmap of 1,000 words is read, or refused as BADXDR", getattrLongBitmap},
 
 	{"GETATTR20", 0, "5.4", "attributes of the file system are the same for all its objects", getattrPerFS},
-	{"GETATTR21", 0, "5.8.1.9", "fsid is the same throughout the export, and not the pseudo file system's", getattrFSID},
+	{"GETATTR21", 0, "5.8.1.9", "fsid is the same throughout the export, and with fileid not the root's", getattrFSID},
 	{"GETATTR22", 0, "5.8.2.7", "fileid tells objects apart, and hard links not", getattrFileID},
 	{"GETATTR23", 0, "5.8.2.23", "mounted_on_fileid is fileid where nothing is mounted", getattrMountedOn},
 	{"GETATTR24", 0, "5.8.1.11", "lease_time is the same everywhere", getattrLease},
@@ -238,11 +238,9 @@ func getattrFSID(t *T) {
 			t.Errorf("%s has the fsid %v, the export %v", o.name, got, want)
 		}
 	}
-	if len(client.Walk(t.Target.Export)) == 1 {
-		return // the export is the root
-	}
-	if got := s.Attrs(t.Root(), wire.AttrFSID).FSID; got == want {
-		t.Errorf("the root and the export have the fsid %v", want)
+	root := s.Attrs(t.Root(), wire.AttrFSID, wire.AttrFileID)
+	if export := s.Attrs(t.Export(), wire.AttrFileID); root.FSID == want && root.FileID == export.FileID && len(client.Walk(t.Target.Export)) > 1 {
+		t.Errorf("the root and the export have the fsid %v and the fileid %d", want, root.FileID)
 	}
 }
 

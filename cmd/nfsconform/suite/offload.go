@@ -67,7 +67,11 @@ func offloadNotifyStateid(t *T) {
 
 // illegal fails the test unless an operation is OP_ILLEGAL, under that number.
 func (s *Session) illegal(fh wire.FH, op wire.Args) {
-	reply := s.Do(on(fh, op)...)
+	reply, err := s.Session.Do(s.t.Ctx, on(fh, op)...)
+	if err != nil {
+		s.t.Errorf("%v: %v", op.Op(), err)
+		return
+	}
 	last := reply.Results[len(reply.Results)-1]
 	if reply.Status != wire.ErrOpIllegal || last.Op != wire.OpIllegal || len(reply.Results) != 3 {
 		s.t.Errorf("%v is %v, expected NFS4ERR_OP_ILLEGAL", op.Op(), reply.Status)

@@ -13,7 +13,7 @@ import (
 
 var readdirTests = []Test{
 	{"READDIR1", 0, "18.23.3", "an empty directory has no entries, and EOF", readdirEmpty},
-	{"READDIR2", 0, "18.23.3", "each entry is there once, of each type, without . and ..", readdirAll},
+	{"READDIR2", 0, "18.23.3", "each entry is there once, of each type, and neither . nor .. is", readdirAll},
 	{"READDIR3", 0, "18.23.3", "in what is no directory it is NOTDIR", readdirWrongType},
 	{"READDIR4", 0, "18.23.1", "without a current file handle it is NOFILEHANDLE", readdirNoHandle},
 	{"READDIR5", 0, "18.23.3", "a directory that the user may not read is ACCESS", readdirNoRead},
@@ -72,9 +72,9 @@ func (s *Session) Page(dir wire.FH, args wire.ReaddirArgs) wire.ReaddirRes {
 }
 
 // List returns all entries of a directory from the cookie in args on. It calls
-// between, if there is one, after each page. A listing that repeats itself, or
-// does not come to its end, fails the test.
-func (s *Session) List(dir wire.FH, args wire.ReaddirArgs, between func(page []wire.Entry)) []wire.Entry {
+// after, if there is one, with each page. A listing that repeats itself, or does
+// not come to its end, fails the test.
+func (s *Session) List(dir wire.FH, args wire.ReaddirArgs, after func(page []wire.Entry)) []wire.Entry {
 	var all []wire.Entry
 	cookies, names := map[uint64]bool{args.Cookie: true}, map[string]bool{}
 	for {
@@ -94,8 +94,8 @@ func (s *Session) List(dir wire.FH, args wire.ReaddirArgs, between func(page []w
 			cookies[e.Cookie], names[name] = true, true
 		}
 		all = append(all, res.Entries...)
-		if between != nil {
-			between(res.Entries)
+		if after != nil {
+			after(res.Entries)
 		}
 		switch {
 		case res.EOF:

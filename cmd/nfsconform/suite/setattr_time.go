@@ -185,7 +185,7 @@ func setattrPartial(t *T) {
 
 	size := client.Attrs{Mask: wire.BitmapOf(wire.AttrSize, wire.AttrMode), Size: 10, Mode: 0o100000}
 	args := wire.SetattrArgs{Stateid: f.Stateid, ObjAttributes: size.Encode()}
-	set = attrsSet(t, t.Expect(wire.ErrInval, on(f.FH, args)...))
+	set = attrsSet(t, t.ExpectAny([]wire.Status{wire.ErrInval, wire.OK}, on(f.FH, args)...))
 	if now := s.Attrs(f.FH, wire.AttrSize).Size; set.Has(wire.AttrSize) != (now == 10) {
 		t.Fatalf("attrsset is %s and size %d", show(set), now)
 	}
