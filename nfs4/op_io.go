@@ -192,8 +192,6 @@ func (c *compound) commit(a wire.CommitArgs) wire.Status {
 	if a.Offset > math.MaxUint64-uint64(a.Count) {
 		return wire.ErrInval
 	}
-	fs := c.cur.export.FS
-	verifier := fs.WriteVerifier()
 	f, err := c.anyFile(n)
 	if err != nil {
 		return statusOf(err)
@@ -202,7 +200,9 @@ func (c *compound) commit(a wire.CommitArgs) wire.Status {
 	if err := f.Commit(&c.req, a.Offset, uint64(a.Count)); err != nil {
 		return statusOf(err)
 	}
-	c.out.Uint64(verifier)
+	// Taken after the commit: should data have been lost before it, or while it
+	// ran, the client must not find the verifier that it wrote under.
+	c.out.Uint64(c.cur.export.FS.WriteVerifier())
 	return wire.OK
 }
 
