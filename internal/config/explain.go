@@ -87,7 +87,8 @@ const documentHead = `# Configuration
 
 <!-- Generated from the table of internal/config; go generate ./internal/config writes it. -->
 
-Tidegate reads configurations in nfs-ganesha's language:
+` + "`tidegate check`" + ` reads configurations in nfs-ganesha's language, to say what Tidegate makes of them; ` + "`tidegate serve`" + `
+takes its settings from flags. The language:
 
 - Blocks are written ` + "`NAME { key = value; … }`" + ` and stand in each other. Names are taken in any case of letters.
 - A value is a word, or text in double quotes (a backslash stands before a quote or backslash) or single quotes. Lists have commas.
