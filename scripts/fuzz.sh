@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 status=0
 while read -r package target; do
-	go test "$@" -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-3s}" "$package" || status=1
+	go test "$@" -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-3s}" -fuzzminimizetime 10x "$package" || status=1
 done < <(go list -f '{{.ImportPath}} {{.Dir}}{{range .TestGoFiles}} {{.}}{{end}}{{range .XTestGoFiles}} {{.}}{{end}}' ./... |
 	while read -r package dir files; do
 		[[ -n $files ]] || continue
