@@ -75,7 +75,7 @@ func (cl *Client) entitleLocked() {
 // Enter passes the gate on the client's behalf; Leave must follow. Errors: Grace,
 // NoGrace, Delay.
 func (cl *Client) Enter(kind Kind) error {
-	if kind != Reclaim && cl.flags.Load()&complete == 0 {
+	if fresh := kind == NewState || kind == Harmless; fresh && cl.flags.Load()&complete == 0 {
 		return Grace // RFC 8881, 18.51.3
 	}
 	if err := cl.ctl.gate.enter(kind); err != nil {

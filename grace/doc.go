@@ -12,14 +12,16 @@
 // round. While it is barred, new state is told GRACE and a reclaim DELAY, for
 // the grace period may yet go on.
 //
-// Three kinds pass. NewState passes outside a grace period. Reclaim passes in
+// Four kinds pass. NewState passes outside a grace period. Reclaim passes in
 // one, of clients that were on record at the start and have not sent
 // RECLAIM_COMPLETE. Harmless is state that could conflict only with a share
 // reservation that denies, or a delegation: an OPEN that denies nothing, and
 // I/O under a special stateid. It passes in a grace period too, as soon as no
 // client that may still reclaim has such a thing by its record. There are no
 // mandatory byte-range locks, and so I/O under the stateid of an open of this
-// run need not ask.
+// run need not ask. Delegated is an OPEN by a delegation of this run, which in a
+// grace period was reclaimed: nobody can reclaim anything against it (RFC 8881,
+// 10.2.1).
 //
 // # Records
 //

@@ -9,9 +9,10 @@ import (
 type Kind uint8
 
 const (
-	NewState Kind = iota // whatever is neither of the others
-	Harmless             // conflicts with share denials and delegations alone
-	Reclaim              // state of the run before
+	NewState  Kind = iota // whatever is neither of the others
+	Harmless              // conflicts with share denials and delegations alone
+	Delegated             // by a delegation of this run, which stands against all that others may reclaim
+	Reclaim               // state of the run before
 )
 
 // An Error is why a request was refused. Each stands for the nfsstat4 of its
@@ -47,9 +48,10 @@ const (
 
 // passage is what the word must look like for a kind to pass.
 var passage = [...]struct{ mask, want uint64 }{
-	NewState: {inGrace | barred, 0},
-	Harmless: {harmless | barred, harmless},
-	Reclaim:  {inGrace | barred, inGrace},
+	NewState:  {inGrace | barred, 0},
+	Harmless:  {harmless | barred, harmless},
+	Delegated: {barred, 0},
+	Reclaim:   {inGrace | barred, inGrace},
 }
 
 func newGate(word uint64) *gate {
@@ -73,7 +75,7 @@ func (g *gate) enter(kind Kind) error {
 
 func refusal(kind Kind, w uint64) Error {
 	switch {
-	case kind != Reclaim:
+	case kind == NewState, kind == Harmless:
 		return Grace
 	case w&barred != 0:
 		return Delay

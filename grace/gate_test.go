@@ -12,17 +12,17 @@ import (
 
 func TestGate(t *testing.T) {
 	for name, c := range map[string]struct {
-		word                          uint64
-		newState, harmlessly, reclaim error
+		word                                     uint64
+		newState, harmlessly, delegated, reclaim error
 	}{
-		"steady":                   {harmless, nil, nil, NoGrace},
-		"grace":                    {inGrace, Grace, Grace, nil},
-		"grace without exclusives": {inGrace | harmless, Grace, nil, nil},
-		"turning to grace":         {harmless | barred, Grace, Grace, Delay},
-		"turning to steady":        {inGrace | harmless | barred, Grace, Grace, Delay},
+		"steady":                   {harmless, nil, nil, nil, NoGrace},
+		"grace":                    {inGrace, Grace, Grace, nil, nil},
+		"grace without exclusives": {inGrace | harmless, Grace, nil, nil, nil},
+		"turning to grace":         {harmless | barred, Grace, Grace, Delay, Delay},
+		"turning to steady":        {inGrace | harmless | barred, Grace, Grace, Delay, Delay},
 	} {
 		g := newGate(c.word)
-		for kind, want := range map[Kind]error{NewState: c.newState, Harmless: c.harmlessly, Reclaim: c.reclaim} {
+		for kind, want := range map[Kind]error{NewState: c.newState, Harmless: c.harmlessly, Delegated: c.delegated, Reclaim: c.reclaim} {
 			err := g.enter(kind)
 			if err != want {
 				t.Errorf("%s: kind %d: %v, want %v", name, kind, err, want)

@@ -85,6 +85,7 @@ func (c *compound) claimed(o *opening) wire.Status {
 	case !d.Write && o.access&state.ShareWrite != 0:
 		return wire.ErrInval
 	}
+	o.claimed = true
 	return wire.OK
 }
 

@@ -23,6 +23,7 @@ type opening struct {
 	node     fsal.Node   // what is opened; owned by the compound
 	made     fsal.File   // open already for access, by its creation
 	truncate bool        // what exists, once the open is granted
+	claimed  bool        // by a delegation that the client holds
 	set      wire.Bitmap // what was set
 	dir      fsal.DirChange
 }
@@ -183,10 +184,9 @@ func (c *compound) grant(o *opening) wire.Status {
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
 		Granted: func() error { return c.truncate(o) }, Truncates: o.truncate,
-		Reclaim: o.args.Claim.Claim == wire.ClaimPrevious,
-		Wish:    c.wish(o),
-		Origin:  c.origin,
-		Change:  func() (uint64, bool) { attr, err := o.node.Getattr(&c.req); return attr.Change, err == nil },
+		Reclaim: o.args.Claim.Claim == wire.ClaimPrevious, Delegated: o.claimed,
+		Wish: c.wish(o), Origin: c.origin,
+		Change: func() (uint64, bool) { attr, err := o.node.Getattr(&c.req); return attr.Change, err == nil },
 	})
 	if err != nil {
 		return statusOf(err)

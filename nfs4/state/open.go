@@ -39,6 +39,7 @@ type OpenRequest struct {
 	Key          FileKey
 	Access, Deny Share
 	Reclaim      bool // of an open of the run before
+	Delegated    bool // by a delegation that the client holds
 	Truncates    bool // Granted does so: reservations and delegations count as for a writer
 	// Open opens the file for at least access: when the reservation is granted
 	// and what is open already does not do, and for a write delegation.

@@ -49,13 +49,20 @@ func (c *Client) passAs(ctx context.Context, kind grace.Kind, key *FileKey, excl
 	return err
 }
 
-// passOpen passes the gate for an OPEN. One that denies nothing may pass in a
-// grace period too, without a delegation (RFC 8881, 8.4.2).
+// passOpen passes the gate for an OPEN. In a grace period too one may pass that is
+// by a delegation (RFC 8881, 10.2.1), and one that denies nothing (RFC 8881,
+// 8.4.2), without another delegation.
 func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
 	err := c.pass(ctx, x.Reclaim, &x.Key, x.Deny != 0 || x.Wish != WishNone)
-	if err == Grace && x.Deny == 0 {
+	switch {
+	case err != Grace:
+		return err
+	case x.Delegated:
 		x.Wish = WishNone
-		err = c.passAs(ctx, grace.Harmless, &x.Key, false)
+		return c.passAs(ctx, grace.Delegated, &x.Key, true)
+	case x.Deny == 0:
+		x.Wish = WishNone
+		return c.passAs(ctx, grace.Harmless, &x.Key, false)
 	}
 	return err
 }

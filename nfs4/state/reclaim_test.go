@@ -237,6 +237,36 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
+// A delegation that was reclaimed opens its file in the grace period, whoever may
+// still come back (RFC 8881, 10.2.1).
+func TestOpenDelegatedInGrace(t *testing.T) {
+	onMachine(t, func(m *machine) {
+		e := m.boot()
+		e.delegate2(e.client("a"))
+		e.open(e.client("late"), "o", 1, both, both)
+		e = m.boot()
+		a := e.comeback("a")
+		r, err := e.reclaims(a, 2, both, 0, WishWrite)
+		if err != nil || r.Delegation == nil {
+			t.Fatalf("no delegation: %v", err)
+		}
+		open := func(owner string, deny Share) error {
+			x := e.wishing(owner, 2, both, WishWrite)
+			x.Deny, x.Delegated = deny, true
+			r, err := a.Open(ctx, x)
+			if r.Delegation != nil {
+				t.Error("another delegation")
+			}
+			return err
+		}
+		e.close(a, r.Stateid, 2)
+		e.must("OPEN before RECLAIM_COMPLETE", open("p", ShareRead))
+		e.complete(a)
+		e.want("OPEN by no delegation", news[0].ask(e, a), Grace)
+		e.want("OPEN against one's own denial", open("q", 0), ShareDenied)
+	})
+}
+
 // What was taken from a client before the restart is not its to reclaim, unless
 // it had freed it.
 func TestReclaimBad(t *testing.T) {
