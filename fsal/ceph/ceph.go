@@ -296,26 +296,26 @@ func (fs *FS) Close() error {
 	if fs.cfg.Identity == "" {
 		return fs.Retire()
 	}
-	return fs.close((*ll.Mount).Abort)
+	return fs.close(false)
 }
 
 // Retire is Close where no successor will come: it gives back what the MDS granted.
-func (fs *FS) Retire() error { return fs.close((*ll.Mount).Unmount) }
+func (fs *FS) Retire() error { return fs.close(true) }
 
-func (fs *FS) close(leave func(*ll.Mount)) error {
+func (fs *FS) close(orderly bool) error {
 	fs.closing()
-	fs.unmount(leave)
+	fs.unmount(orderly)
 	fs.events.stop()
 	fs.tasks.Wait()
-	fs.unmount(leave) // what was being mended meanwhile
+	fs.unmount(orderly) // what was being mended meanwhile
 	fs.events.close()
 	fs.conn.Shutdown()
 	return nil
 }
 
-func (fs *FS) unmount(leave func(*ll.Mount)) {
+func (fs *FS) unmount(orderly bool) {
 	for _, c := range fs.clients {
-		c.unmount(leave)
+		c.unmount(orderly)
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	probeEvery     = time.Second
 	retryFirst     = 100 * time.Millisecond
 	retryLast      = 5 * time.Second
+	stuckAfter     = 3 * time.Second // in an evicted client
 )
 
 // client is one libcephfs client after another, each a generation.
@@ -88,8 +89,22 @@ func (k *call) judge(err error) error {
 		return syscall.EAGAIN
 	case syscall.ETIMEDOUT:
 		return syscall.EAGAIN
+	case syscall.EIO: // what a write of an evicted client says at first
+		if no, _ := k.probe().(syscall.Errno); no == syscall.ESHUTDOWN || no == syscall.ENOTCONN {
+			return k.judge(no)
+		}
 	}
 	return err
+}
+
+// probe asks the MDS whether it still knows the client.
+func (k *call) probe() error {
+	in, _, err := k.m.Root()
+	if err != nil {
+		return err
+	}
+	defer k.m.Put(in)
+	return k.m.Probe(in)
 }
 
 // lose asks mend to replace a generation; it is said often for the same one.
@@ -149,21 +164,38 @@ func (c *client) mount() error {
 	return nil
 }
 
-// unmount ends the present generation. Calls that are stuck in it fail.
-func (c *client) unmount(leave func(*ll.Mount)) {
+// unmount ends the present generation, in order or at once. No call may enter a
+// mount that is being aborted, since what it refers to goes; calls that are stuck
+// in it for long fail by that alone.
+func (c *client) unmount(orderly bool) {
 	c.mu.RLock()
-	m := c.m
+	m := c.m // it changes in mend alone, which calls this
 	c.mu.RUnlock()
 	if m == nil {
 		return
 	}
-	leave(m)
-	c.mu.Lock()
+	through := make(chan struct{})
+	go func() {
+		c.mu.Lock() // from here on nobody enters
+		close(through)
+	}()
+	select {
+	case <-through:
+	case <-time.After(stuckAfter):
+		m.Abort()
+		<-through
+		orderly, m = false, nil
+	}
 	defer c.mu.Unlock()
+	switch {
+	case orderly:
+		m.Unmount()
+	case m != nil:
+		m.Abort()
+	}
 	c.m = nil
 	c.gen.Add(1)
 	c.dirs.forget()
-	m.Release()
 }
 
 // watch asks the MDS often, so that a loss is seen without anybody's call.
@@ -187,12 +219,7 @@ func (c *client) probe(r *fsal.Req) {
 		return
 	}
 	defer k.end()
-	in, _, err := k.m.Root()
-	if err == nil {
-		err = k.m.Probe(in)
-		k.m.Put(in)
-	}
-	k.judge(err)
+	k.judge(k.probe())
 }
 
 // mend replaces what was lost.
@@ -219,7 +246,7 @@ func (c *client) replace(ctx context.Context, reason error) {
 	log.Error("CephFS evicted us: locks and unwritten data are lost; mounting again", zap.Error(reason))
 	began := time.Now()
 	c.fs.verifier.Add(1)
-	c.unmount((*ll.Mount).Abort)
+	c.unmount(false)
 	c.fs.up.Lost(reason)
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := c.mount()

@@ -108,15 +108,16 @@ func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) 
 }
 
 // Abort ends the sessions as they are, what they hold being left to a successor;
-// calls that run and calls that follow fail. Release must follow, when none runs.
-func (m *Mount) Abort() { C.tg_abort(m.p) }
+// calls that run and calls that follow fail. The Mount is not freed: libcephfs
+// stops the process where inodes of an aborted client are still referred to.
+func (m *Mount) Abort() { C.ceph_abort_conn(m.p) }
 
-// Unmount writes what is left to write and ends the sessions in order; else it is
-// as Abort.
-func (m *Mount) Unmount() { C.ceph_unmount(m.p) }
-
-// Release frees what the Mount holds, after Abort or Unmount.
-func (m *Mount) Release() { C.ceph_release(m.p) }
+// Unmount writes what is left to write, ends the sessions in order and frees the
+// Mount. No call must run, and no reference be out.
+func (m *Mount) Unmount() {
+	C.ceph_unmount(m.p)
+	C.ceph_release(m.p)
+}
 
 // FSID returns the file system's id within its cluster.
 func (m *Mount) FSID() int64 { return int64(C.ceph_get_fs_cid(m.p)) }

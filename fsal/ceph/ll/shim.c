@@ -82,11 +82,6 @@ fail:
 	return r;
 }
 
-void tg_abort(tg_mount *m)
-{
-	ceph_abort_conn(m);
-}
-
 int tg_root(tg_mount *m, Inode **out, tg_stat *st)
 {
 	int r = ceph_ll_lookup_root(m, out);

@@ -39,7 +39,6 @@ struct tg_entry {
 };
 
 int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, int events, tg_mount **out);
-void tg_abort(tg_mount *m);
 
 int tg_root(tg_mount *m, Inode **out, tg_stat *st);
 int tg_resolve(tg_mount *m, uint64_t ino, uint64_t snap, Inode **out, tg_stat *st);
