@@ -170,6 +170,12 @@ func newServer(s settings, exports []nfs4.Export, ctl *grace.Controller, log *za
 	if err != nil {
 		return nil, fmt.Errorf("this machine's name cannot be read: %w", err)
 	}
+	// Who says the same shares sessions (RFC 8881, 2.10.5), which two servers of
+	// one machine do not.
+	dir, err := filepath.Abs(s.stateDir)
+	if err != nil {
+		return nil, fmt.Errorf("--state-dir %s: %w", s.stateDir, err)
+	}
 	return nfs4.New(nfs4.Config{
 		State: state.Config{
 			Epoch:    epoch(ctl),
@@ -179,7 +185,7 @@ func newServer(s settings, exports []nfs4.Export, ctl *grace.Controller, log *za
 			Now:      time.Now,
 			Grace:    ctl,
 		},
-		Exports: exports, Major: host, Scope: host, Impl: "tidegate " + release(), Log: log,
+		Exports: exports, Major: host + ":" + dir, Scope: host, Impl: "tidegate " + release(), Log: log,
 	})
 }
 
