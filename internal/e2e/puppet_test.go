@@ -155,3 +155,6 @@ func (c *client) operations() map[string]int {
 	}
 	return counts
 }
+
+// name is the guest's host name, by which servers know it.
+func (c *client) name() string { return strings.TrimSpace(c.run("/bin/hostname")) }
