@@ -8,8 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/zap/zaptest"
 
@@ -121,9 +124,48 @@ func target(t *testing.T, clients int) fsaltest.Target {
 }
 
 func TestConformance(t *testing.T) {
-	for _, clients := range []int{1, 3} {
-		t.Run(fmt.Sprint(clients, " clients"), func(t *testing.T) {
-			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
-		})
+	fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, 1) })
+}
+
+// TestRefusals checks that what is wrong is said in one line, with what to do.
+func TestRefusals(t *testing.T) {
+	ring := filepath.Join(t.TempDir(), "keyring")
+	wrong := "[client.nfs]\n\tkey = AQCqZJ5oAAAAABAAPUYXVVYOMc8b0aNmvSYT1Q==\n"
+	if err := os.WriteFile(ring, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mute := filepath.Join(t.TempDir(), "ceph.conf")
+	conf := "[global]\nmon host = [v2:127.0.0.1:1/0]\nkeyring = " + ring + "\n"
+	if err := os.WriteFile(mute, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := Config{Conf: shared.Conf(), User: "nfs", FS: cephtest.FS, Timeout: 2 * time.Second}
+	for _, x := range []struct {
+		what string
+		set  func(*Config)
+		say  string
+	}{
+		{"a wrong key", func(c *Config) { c.Keyring = ring }, "ceph auth get client.nfs"},
+		{"no key", func(c *Config) { c.User = "nobody" }, "ceph auth get client.nobody"},
+		{"an unknown file system", func(c *Config) { c.FS = "none" }, "no such file system; there are: " + cephtest.FS},
+		{"an unknown directory", func(c *Config) { c.Path = "/none" }, "no such directory"},
+		{"a monitor that does not answer", func(c *Config) { c.Conf = mute }, "no monitor"},
+		{"no configuration", func(c *Config) { c.Conf = "/none" }, "--ceph-conf"},
+	} {
+		cfg := good
+		x.set(&cfg)
+		began := time.Now()
+		fs, err := Open(cfg)
+		if err == nil {
+			fs.Retire()
+			t.Errorf("%s: it opened", x.what)
+			continue
+		}
+		if text := err.Error(); !strings.Contains(text, x.say) || strings.Contains(text, "\n") {
+			t.Errorf("%s: %s", x.what, text)
+		}
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("%s: said after %v", x.what, took)
+		}
 	}
 }
