@@ -91,6 +91,16 @@ func (l *locks) add(r lock) {
 	slices.SortFunc(*l, func(a, b lock) int { return cmp.Compare(a.first, b.first) })
 }
 
+// DropLocks drops all byte-range locks, as the end of the process does that holds
+// those of a file system on disk.
+func (fs *FS) DropLocks() {
+	for _, n := range fs.inodes.all() {
+		n.mu.Lock()
+		n.locks = nil
+		n.mu.Unlock()
+	}
+}
+
 // drop takes everything away from an owner.
 func (l *locks) drop(owner *file) {
 	if len(*l) > 0 {

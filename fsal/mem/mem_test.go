@@ -134,6 +134,24 @@ func TestCloseInUse(t *testing.T) {
 	}
 }
 
+func TestDropLocks(t *testing.T) {
+	fs, d := root(t, mem.Config{})
+	n, f := create(t, d, "f")
+	g, err := n.Open(su, fsal.OpenRead|fsal.OpenWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := f.(fsal.Locker).Lock(su, fsal.WriteLock, 5, 10); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, g.(fsal.Locker).Lock(su, fsal.ReadLock, 14, 1), syscall.EAGAIN, "a lock over another's")
+	fs.DropLocks()
+	if err := g.(fsal.Locker).Lock(su, fsal.WriteLock, 0, 0); err != nil {
+		t.Errorf("a lock of all, the others dropped: %v", err)
+	}
+}
+
 func TestRemovedDirectory(t *testing.T) {
 	_, d := root(t, mem.Config{})
 	n, _, _, err := d.Make(su, "d", fsal.MakeSpec{Type: fsal.Directory})

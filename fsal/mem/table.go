@@ -80,16 +80,20 @@ func (t *table) find(ino uint64) *inode {
 	return nil
 }
 
-// refs counts the references that callers have.
-func (t *table) refs() (sum int64) {
-	var all []*inode
+// all returns the inodes that there are.
+func (t *table) all() (all []*inode) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
 		all = slices.AppendSeq(all, maps.Values(s.m))
 		s.mu.RUnlock()
 	}
-	for _, n := range all {
+	return all
+}
+
+// refs counts the references that callers have.
+func (t *table) refs() (sum int64) {
+	for _, n := range t.all() {
 		n.mu.RLock()
 		sum += n.refs.Load()
 		if n.attr.Nlink > 0 {
