@@ -51,11 +51,13 @@ func serveAs(t *testing.T, program func(rpc.Program) rpc.Program) *gateway {
 	return g
 }
 
-// restart cuts all connections off and starts the next run of the server.
+// restart cuts all connections off and starts the next run of the server. The
+// files of the last one stay open, but hold no lock.
 func (g *gateway) restart(context.Context) error {
 	if err := g.stop(); err != nil {
 		return err
 	}
+	g.fs.DropLocks()
 	return g.start()
 }
 

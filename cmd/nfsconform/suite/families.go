@@ -21,6 +21,7 @@ var families = [][]Test{
 	dgTests,
 	delegTests,
 	leaseTests,
+	reclaimTests,
 	stateidTests,
 	lockTests,
 	locktTests,

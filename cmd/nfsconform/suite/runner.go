@@ -191,7 +191,8 @@ func (r *Runner) probe(ctx context.Context) error {
 	}
 	r.lease = time.Duration(attrs.LeaseTime) * time.Second
 	name := "nfsconform." + r.run
-	f, err := s.Open(ctx, dir, name, client.OpenOptions{Create: true, Mode: 0o600})
+	// One that denies: an OPEN that does not may pass in a grace period too.
+	f, err := s.Open(ctx, dir, name, client.OpenOptions{Create: true, Mode: 0o600, Deny: wire.OpenShareDenyBoth})
 	switch {
 	case client.IsStatus(err, wire.ErrGrace):
 		err = errGrace
