@@ -43,11 +43,6 @@ func (m *Mount) Write(uid uint32, in Inode, fh Fh, p []byte, off uint64, sync fs
 // Sync makes durable what was written; 0 is said only while the client lives.
 func (m *Mount) Sync(in Inode, fh Fh) error { return check(C.tg_sync(m.p, in.p, fh.p, 0)) }
 
-// Punch makes a range read as zeros.
-func (m *Mount) Punch(fh Fh, off, n uint64) error {
-	return check(C.tg_punch(m.p, fh.p, C.uint64_t(off), C.uint64_t(n)))
-}
-
 var lockTypes = [...]C.int{fsal.Unlock: C.F_UNLCK, fsal.ReadLock: C.F_RDLCK, fsal.WriteLock: C.F_WRLCK}
 
 // Lock sets or drops a lock of owner, without waiting; n = 0 is to the end.

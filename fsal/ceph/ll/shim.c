@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// The caller lives on the stack's frame: libcephfs borrows its groups for as long
-// as the call lasts, and copies what it keeps.
+// libcephfs borrows the caller's groups for as long as the call lasts, and copies
+// what it keeps.
 #define AS_CALLER UserPerm *who = ceph_userperm_new(uid, gid, ngroups, (gid_t *)groups)
 #define DONE ceph_userperm_destroy(who)
 
@@ -304,11 +304,6 @@ int tg_sync(tg_mount *m, Inode *in, Fh *fh, int data_only)
 	tg_stat st;
 	int r = ceph_ll_fsync(m, fh, data_only);
 	return r < 0 ? r : stat_of(m, in, &st);
-}
-
-int tg_punch(tg_mount *m, Fh *fh, uint64_t off, uint64_t n)
-{
-	return ceph_ll_fallocate(m, fh, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, off, n);
 }
 
 int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t owner)

@@ -63,7 +63,6 @@ int tg_open(tg_mount *m, Inode *in, TG_WHO, int flags, Fh **fh);
 int tg_read(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, char *buf, int *eof);
 int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync);
 int tg_sync(tg_mount *m, Inode *in, Fh *fh, int data_only);
-int tg_punch(tg_mount *m, Fh *fh, uint64_t off, uint64_t n);
 int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t owner);
 
 int tg_opendir(tg_mount *m, Inode *in, TG_WHO, struct ceph_dir_result **out);
