@@ -65,6 +65,10 @@ func verifySame(t *T) {
 	}
 }
 
+// capacity are attributes that others change all the time.
+var capacity = wire.BitmapOf(wire.AttrFilesAvail, wire.AttrFilesFree, wire.AttrFilesTotal,
+	wire.AttrSpaceAvail, wire.AttrSpaceFree, wire.AttrSpaceTotal)
+
 // another returns a value that is not value, but could be the attribute's.
 func another(a wire.Attr, value []byte) []byte {
 	other := slices.Clone(value)
@@ -77,6 +81,8 @@ func another(a wire.Attr, value []byte) []byte {
 		other[i] = byte(wire.TypeDir)
 	case a == wire.AttrType:
 		other[i] = byte(wire.TypeReg)
+	case capacity.Has(a):
+		other[0] ^= 1 // farther away than it can move
 	default:
 		other[i] ^= 1
 	}
