@@ -53,6 +53,25 @@ func (ch *channel) callBack(ctx context.Context, op wire.CbArgs, after []wire.Re
 	return ch.exchange(ctx, slot, &cbRequest{op, after})
 }
 
+// busyPause is how long a client is left alone that answered DELAY.
+const busyPause = 50 * time.Millisecond
+
+// insist calls back as callBack does, until ctx ends if the client answers DELAY,
+// as it does while it sets up or recovers its state.
+func (ch *channel) insist(ctx context.Context, op wire.CbArgs) (wire.CbResult, error) {
+	for {
+		r, err := ch.callBack(ctx, op, nil)
+		if err != nil || r.Status != wire.ErrDelay {
+			return r, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return r, nil
+		}
+	}
+}
+
 // exchange sends q on a slot where nothing but q itself is unanswered.
 func (ch *channel) exchange(ctx context.Context, slot *cbSlot, q *cbRequest) (wire.CbResult, error) {
 	again := slot.unanswered == q
@@ -170,7 +189,7 @@ func (s *Server) prove(ch *channel) {
 	s.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 		defer cancel()
-		if r, err := ch.callBack(ctx, nil, nil); err == nil && r.Status == wire.OK {
+		if r, err := ch.insist(ctx, nil); err == nil && r.Status == wire.OK {
 			ch.proven.Store(true)
 			ch.proving.Store(false)
 			return

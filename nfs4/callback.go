@@ -100,9 +100,9 @@ func (s *Server) NotifyLock(c *state.Client, w state.Waiter) {
 	s.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 		defer cancel()
-		ch.callBack(ctx, wire.CbNotifyLockArgs{
+		ch.insist(ctx, wire.CbNotifyLockArgs{
 			FH: fh, LockOwner: wire.StateOwner{ClientID: wire.ClientID(c.ID), Owner: []byte(w.Owner)},
-		}, nil)
+		})
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/state"
@@ -49,6 +50,21 @@ func TestBackChannelIsProven(t *testing.T) {
 		}
 		mute.closes(o)
 	}
+}
+
+// A client that is busy when it is first called back gets delegations as soon as
+// it is not.
+func TestBackChannelIsBusy(t *testing.T) {
+	g := newGuest(t, listen(t, newServer(t, twoExports(t)...)))
+	g.busy.Store(3)
+	start := time.Now()
+	g.mount(g.dial("only"), 4, wire.CreateSessionFlagConnBackChan)
+	o := g.delegated("file", wire.OpenShareAccessRead, wire.OpenDelegateRead)
+	if took := time.Since(start); took >= provePause {
+		t.Errorf("a delegation came after %v", took)
+	}
+	g.gives(o)
+	g.closes(o)
 }
 
 // CB_RECALL names the delegation, the file and the OPEN that it came with, and
@@ -190,7 +206,7 @@ func TestGetattrAsksHolder(t *testing.T) {
 	g.closes(mine)
 }
 
-// Who waits for a lock is told when it is free.
+// Who waits for a lock is told when it is free, or when it can be told.
 func TestNotifyLockCallback(t *testing.T) {
 	addr := listen(t, newServer(t, twoExports(t)...))
 	a, b := visit(t, addr), visit(t, addr)
@@ -217,6 +233,7 @@ func TestNotifyLockCallback(t *testing.T) {
 		string(d.Owner.Owner) != "holder" || d.Owner.ClientID != a.Client.ID {
 		t.Errorf("denied by %+v", d)
 	}
+	b.busy.Store(2)
 	a.ok(wire.PutFHArgs{Object: mine.fh}, wire.LockuArgs{LockType: wire.WriteLT, LockStateid: held.LockStateid, Offset: 10, Length: 10})
 	call := b.next()
 	args, ok := call.args.(wire.CbNotifyLockArgs)

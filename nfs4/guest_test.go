@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ type guest struct {
 
 	// answer answers all but CB_SEQUENCE; nil: OK.
 	answer func(calledBack) (wire.Status, wire.Body)
+	// busy is how many CB_SEQUENCEs the guest is too busy for.
+	busy atomic.Int32
 	// sequence is called with each CB_SEQUENCE, before it is answered; nil: not.
 	sequence func(calledBack)
 
@@ -128,6 +131,9 @@ func (g *guest) cbSequence(via string, a wire.CbSequenceArgs) (wire.Status, wire
 	g.mu.Unlock()
 	if g.sequence != nil {
 		g.sequence(calledBack{CbSequenceArgs: a, via: via})
+	}
+	if g.busy.Add(-1) >= 0 {
+		return wire.ErrDelay, nil
 	}
 	return wire.OK, wire.CbSequenceRes{SessionID: a.SessionID, SequenceID: a.SequenceID, SlotID: a.SlotID, HighestSlotID: a.SlotID}
 }
