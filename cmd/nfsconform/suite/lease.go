@@ -40,17 +40,19 @@ func (t *T) losing() *loser {
 func (t *T) robbed() *loser {
 	l := t.losing()
 	t.Silence()
-	t.rob(wire.WriteLT)
+	t.rob()
 	return l
 }
 
 // rob has the test's own client lock the first bytes of the file, within the lease
 // that a server may take to see that others' ran out.
-func (t *T) rob(kind wire.LockType) {
-	f := t.Session().Create(t.Dir(), "file")
-	if !t.Session().lockWithin(t.Lease+callbackLimit, f, "robber", kind, span{0, 4}) {
+func (t *T) rob() *File {
+	s := t.Session()
+	f := s.Create(t.Dir(), "file")
+	if !s.lockWithin(t.Lease+callbackLimit, f, "robber", wire.WriteLT, span{0, 4}) {
 		t.Fatalf("the locks of a client that was silent for two leases stand")
 	}
+	return f
 }
 
 func leaseLock(t *T) {
@@ -218,5 +220,5 @@ func leaseMany(t *T) {
 		s.Conn.Close()
 	}
 	t.Silence()
-	t.rob(wire.WriteLT)
+	t.rob()
 }

@@ -28,6 +28,7 @@ var openTests = []Test{
 	{"OPEN15", 0, "14.5", "a name that is not UTF-8 is INVAL, or taken byte by byte", openNotUTF8},
 	{"OPEN16", 0, "18.16.4", "share_access without READ and WRITE is INVAL", openNoAccess},
 	{"OPEN17", 0, "18.16.4", "share_access and share_deny that nobody defines are INVAL", openUndefined},
+	{"OPEN21", 0, "18.16.3", "what share_access may want of delegations is taken; wishes for later are, or INVAL", openWants},
 	{"OPEN18", 0, "18.51.3", "CLAIM_PREVIOUS outside of a grace period is NO_GRACE, before RECLAIM_COMPLETE too", openReclaim},
 	{"OPEN19", 0, "18.16.4", "a user who may not read a file gets ACCESS, and who may not write does", openAccess},
 	{"OPEN20", 0, "18.16.3", "a user who may not write to the directory gets ACCESS, and nothing is made", openCreateAccess},
@@ -249,6 +250,22 @@ func openUndefined(t *T) {
 	}
 	for _, deny := range []uint32{4, 0x100, 1 << 31} {
 		s.Expect(wire.ErrInval, at(t.Dir()), s.OpenArgs("file", readShare, deny))
+	}
+}
+
+// The bits for later stand outside of the mask, and so 18.16.4 has them be INVAL.
+func openWants(t *T) {
+	const later = wire.OpenShareAccessWantSignalDelegWhenResrcAvail | wire.OpenShareAccessWantPushDelegWhenUncontended
+	l := t.NewListener(ListenerConfig{})
+	for want := uint32(0); want <= wire.OpenShareAccessWantCancel; want += wire.OpenShareAccessWantReadDeleg {
+		args := l.CreateArgs("file")
+		args.ShareAccess = readShare | want
+		f := l.Open(t.Dir(), args)
+		if g := f.Res.Delegation; g.Type == readDeleg || g.Type == writeDeleg {
+			l.Expect(wire.OK, at(f.FH), wire.DelegReturnArgs{DelegStateid: g.Stateid})
+		}
+		args.ShareAccess |= later
+		l.ExpectAny([]wire.Status{wire.OK, wire.ErrInval}, at(t.Dir()), args)
 	}
 }
 

@@ -180,20 +180,19 @@ func reclaimMissed(t *T) {
 func reclaimRobbed(t *T) {
 	l := t.losing()
 	t.Silence()
-	f := t.Session().Create(t.Dir(), "file")
-	if !t.Session().lockWithin(t.Lease+callbackLimit, f, "robber", wire.WriteLT, span{0, 4}) {
-		t.Fatalf("the locks of a client that was silent for two leases stand")
-	}
+	f := t.rob()
+	t.Session().Unlock(f, t.Session().Lock(f, "robber", wire.WriteLT, span{0, 1}), span{0, 4})
 	t.Session().Close(f)
 	t.Reboot()
 	s := l.Back()
-	reply := s.ExpectAny(append([]wire.Status{wire.OK}, refusedReclaim...), at(f.FH), s.ReclaimArgs(bothShares, denyNone, wire.OpenDelegateNone))
+	fh := l.file.FH
+	reply := s.ExpectAny(append([]wire.Status{wire.OK}, refusedReclaim...), at(fh), s.ReclaimArgs(bothShares, denyNone, wire.OpenDelegateNone))
 	if reply.Status != wire.OK {
 		return
 	}
 	lock := newLock(Body[wire.OpenRes](t, reply).Stateid, "locker", wire.WriteLT, span{0, 4})
 	lock.Reclaim = true
-	s.ExpectAny(refusedReclaim, at(f.FH), lock)
+	s.ExpectAny(refusedReclaim, at(fh), lock)
 }
 
 func reclaimOldStateid(t *T) {
