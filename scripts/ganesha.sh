@@ -26,4 +26,5 @@ NFSv4 {
 EXPORT_DEFAULTS { Squash = none; SecType = sys; Delegations = RW; }
 EXPORT { Export_Id = 1; Path = $dir; Pseudo = /export; Access_Type = RW; FSAL { Name = VFS; } }
 CONF
+rm -f "$state/pid" # of one that was killed
 exec ganesha.nfsd -F -f "$state/ganesha.conf" -L "$state/log" -p "$state/pid"

@@ -1,6 +1,6 @@
 // Command verdicts prints the results of nfsconform on several servers as
 // Markdown: a table of the families, and what each server fails. Its arguments are
-// NAME=FILE, with a file that nfsconform --json wrote.
+// NAME=FILE[,FILE...], with files that nfsconform --json wrote.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 		columns = append(columns, c)
 	}
 	if len(columns) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: verdicts NAME=FILE ...")
+		fmt.Fprintln(os.Stderr, "usage: verdicts NAME=FILE[,FILE...] ...")
 		os.Exit(2)
 	}
 	table(os.Stdout, columns)
@@ -48,13 +48,20 @@ func main() {
 }
 
 func read(arg string) (c column, err error) {
-	name, path, _ := strings.Cut(arg, "=")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return c, err
-	}
+	name, paths, _ := strings.Cut(arg, "=")
 	c.name = name
-	return c, json.Unmarshal(text, &c)
+	for path := range strings.SplitSeq(paths, ",") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return c, err
+		}
+		part := column{}
+		if err := json.Unmarshal(text, &part); err != nil {
+			return c, fmt.Errorf("%s: %w", path, err)
+		}
+		c.Tests = append(c.Tests, part.Tests...)
+	}
+	return c, nil
 }
 
 // table has a row for each family, with how many tests passed of those that ran.
