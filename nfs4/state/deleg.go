@@ -169,8 +169,9 @@ func (d *Delegation) overdue(now int64, lease time.Duration) bool {
 }
 
 // delegate grants o's client a delegation if it pays: nobody else uses the file
-// against it, and none was recalled lately. Called with o.mu.
-func (o *Open) delegate(x *OpenRequest) *Delegation {
+// against it, and none was recalled lately. The client is on record then as one
+// that may have delegations. Called with o.mu.
+func (o *Open) delegate(ctx context.Context, x *OpenRequest) *Delegation {
 	s, c, f := o.client.store, o.client, o.file
 	if x.Wish == WishNone || !x.Reclaim && s.contended.since(f.key, s.now()) < rest || !s.delegations.take(s.cfg.Limits.Delegations) {
 		return nil
@@ -185,7 +186,7 @@ func (o *Open) delegate(x *OpenRequest) *Delegation {
 		s.delegations.give()
 		return nil
 	}
-	if !o.lend(d, x) || !c.keep(d) {
+	if c.grace.Record(ctx, true) != nil || !o.lend(d, x) || !c.keep(d) {
 		d.finish(0)
 		return nil
 	}

@@ -81,7 +81,7 @@ func (c *Client) Open(ctx context.Context, x OpenRequest) (Opened, error) {
 		if err != nil {
 			return Opened{}, err
 		}
-		opened, obstacle, err := o.grant(&x)
+		opened, obstacle, err := o.grant(ctx, &x)
 		switch {
 		case obstacle.expired != nil:
 			if err := obstacle.expired.seize(ctx); err != nil {
@@ -122,7 +122,7 @@ func (c *Client) openOf(x *OpenRequest) (*Open, error) {
 }
 
 // grant returns a zero Opened if o was closed meanwhile.
-func (o *Open) grant(x *OpenRequest) (opened Opened, way obstacle, err error) {
+func (o *Open) grant(ctx context.Context, x *OpenRequest) (opened Opened, way obstacle, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -150,7 +150,7 @@ func (o *Open) grant(x *OpenRequest) (opened Opened, way obstacle, err error) {
 	}
 	o.granted |= 1 << (x.Access*4 + x.Deny)
 	o.access.Store(uint32(o.held.access))
-	return Opened{o.bump(), o.delegate(x)}, way, nil
+	return Opened{o.bump(), o.delegate(ctx, x)}, way, nil
 }
 
 // reopenLocked sees to it that the file is open for all that o holds.

@@ -53,7 +53,7 @@ func (c *Client) passAs(ctx context.Context, kind grace.Kind, key *FileKey, excl
 // by a delegation (RFC 8881, 10.2.1), and one that denies nothing (RFC 8881,
 // 8.4.2), without another delegation.
 func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
-	err := c.pass(ctx, x.Reclaim, &x.Key, x.Deny != 0 || x.Wish != WishNone)
+	err := c.pass(ctx, x.Reclaim, &x.Key, x.Deny != 0)
 	switch {
 	case err != Grace:
 		return err

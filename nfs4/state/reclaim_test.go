@@ -219,6 +219,12 @@ func TestHarmless(t *testing.T) {
 		{"a share denial", func(e *env, c *Client) { e.open(c, "o", 1, ShareRead, ShareRead) }, Grace},
 		{"a share denial given up", func(e *env, c *Client) { e.close(c, e.open(c, "o", 1, ShareRead, ShareRead), 1) }, Grace},
 		{"a delegation", func(e *env, c *Client) { e.delegate2(c) }, Grace},
+		{"a delegation that was not granted", func(e *env, c *Client) {
+			e.open(e.client("rival"), "o", 1, both, 0)
+			if r, err := c.Open(ctx, e.wishing("o", 1, both, WishWrite)); err != nil || r.Delegation != nil {
+				e.Errorf("OPEN beside another: %+v, %v", r.Delegation, err)
+			}
+		}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onMachine(t, func(m *machine) {

@@ -47,6 +47,28 @@ func TestOnRecordFirst(t *testing.T) {
 	})
 }
 
+// A delegation that cannot be put on record is not granted, but the open is.
+func TestDelegationOnRecordFirst(t *testing.T) {
+	onMachine(t, func(m *machine) {
+		e := m.boot()
+		a := e.client("a")
+		e.open(a, "o", 1, ShareRead, 0)
+		m.fails("a")
+		r, err := a.Open(ctx, e.wishing("o", 4, both, WishWrite))
+		e.must("OPEN without storage", err)
+		if r.Delegation != nil || e.Delegations() != 0 {
+			t.Error("a delegation without storage")
+		}
+		var granted string
+		m.watch(func(call, owner string) { granted = fmt.Sprint(call, " ", owner, " ", e.disk.opened.Load()) })
+		opened := e.disk.opened.Load()
+		e.delegate2(a)
+		if want := fmt.Sprint("Put a ", opened+1); granted != want {
+			t.Errorf("on record by %q, want %q", granted, want)
+		}
+	})
+}
+
 // A client on record works on while storage does not.
 func TestStorageFailsLater(t *testing.T) {
 	onMachine(t, func(m *machine) {
