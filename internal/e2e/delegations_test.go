@@ -15,8 +15,7 @@ func TestDelegations(t *testing.T) {
 	needGuest(t)
 	t.Parallel()
 	dir := hostDir(t)
-	s := newServer(t, export{dir, "/vfs"}).with("--lease", shortLease.String())
-	s.start()
+	s := startServer(t, export{dir, "/vfs"})
 	a, b := mountPair(t, s, "/vfs", "vers=4.2")
 	for _, c := range []*client{a, b} {
 		c.delegated(toWrite, "/mnt/"+c.Addr()) // from now on it gets delegations
@@ -199,8 +198,8 @@ func frozenDelegation(a, b *client) {
 	start := time.Now()
 	b.sh(`test "$(cat /mnt/frozen)" = before; echo after >/mnt/frozen`)
 	took := time.Since(start)
-	b.t.Logf("a file of a frozen client was opened after %v, with a lease of %v", took.Round(time.Millisecond), shortLease)
-	if took < shortLease/3-time.Second || took > 4*shortLease {
+	b.t.Logf("a file of a frozen client was opened after %v, with a lease of %v", took.Round(time.Millisecond), lease)
+	if took < lease/3-time.Second || took > 4*lease {
 		b.t.Errorf("want about a lease")
 	}
 	if err := a.Thaw(); err != nil {

@@ -15,15 +15,12 @@ import (
 	"github.com/tidegate/tidegate/internal/e2e/agent"
 )
 
-const shortLease = 5 * time.Second
-
 // Locks of processes of two clients, on files that both have open.
 func TestLocks(t *testing.T) {
 	needGuest(t)
 	t.Parallel()
 	dir := hostDir(t)
-	s := newServer(t, export{dir, "/vfs"}).with("--lease", shortLease.String())
-	s.start()
+	s := startServer(t, export{dir, "/vfs"})
 	a, b := mountPair(t, s, "/vfs", "vers=4.2")
 	for _, kind := range []string{"fcntl", "flock", "ranges"} {
 		t.Run("exclusion/"+kind, func(t *testing.T) { contention(a.on(t), b.on(t), kind) })
@@ -236,7 +233,7 @@ func frozenHolder(a, b *client) {
 	if err := a.Freeze(); err != nil {
 		a.t.Fatal(err)
 	}
-	expires(q, shortLease)
+	expires(q)
 	q.wants("ok", "write 0 after!")
 	q.wants("ok", "sync")
 	if err := a.Thaw(); err != nil {
@@ -267,13 +264,13 @@ func killedHolder(a, b *client) {
 	if err := a.Close(); err != nil {
 		a.t.Error(err)
 	}
-	expires(q, shortLease)
+	expires(q)
 	q.quit()
 }
 
 // expires wants q to be given a lock on its whole file about a lease from now:
 // when the lease of a holder who is silent from now on has run out.
-func expires(q *puppet, lease time.Duration) {
+func expires(q *puppet) {
 	t := q.c.t
 	t.Helper()
 	start := time.Now()

@@ -74,6 +74,7 @@ func TestStateOutlivesKills(t *testing.T) {
 	holder.wants("ok", "lock w 0 4294967296")
 	keeper.wants("ok", "flock w")
 	keeper.wants("ok", "write 0 kept")
+	keeper.wants("ok", "sync")
 	granted := make(chan *puppet, 1)
 	waiter.begin("wait w 0 1", granted)
 	rival.wants("ok", "nag w 0 1")
@@ -190,7 +191,7 @@ func TestAbsentClient(t *testing.T) {
 	needGuest(t)
 	t.Parallel()
 	const period = 15 * time.Second
-	s := newServer(t, export{hostDir(t), "/vfs"}).with("--lease", "5s", "--grace", period.String())
+	s := newServer(t, export{hostDir(t), "/vfs"}).with("--grace", period.String())
 	s.start()
 	a, b := mountPair(t, s, "/vfs", "vers=4.2")
 	// What both have open is delegated to none.
