@@ -31,6 +31,14 @@ type graceClient struct {
 // The phases that tests tell apart.
 const recovering, steady = "recovering", "none"
 
+// needTidegate skips the test of another server, which is not asked in these ways.
+func needTidegate(t *testing.T) {
+	t.Helper()
+	if *peer {
+		t.Skip("a test of tidegate alone")
+	}
+}
+
 // grace asks the server for its grace period, until it answers.
 func (s *server) grace() (g graceStatus) {
 	s.t.Helper()
@@ -61,6 +69,7 @@ func (s *server) restart() {
 // again, notices nothing but pauses; and nobody else gets its locks.
 func TestStateOutlivesKills(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	const kills, duringGrace = 20, 5
 	dir := hostDir(t)
@@ -136,6 +145,7 @@ func (s *server) returning() bool {
 // another is not, grants both what they held, and neither what the other holds.
 func TestKillAmongReclaims(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	s := startServer(t, export{hostDir(t), "/vfs"})
 	a, b := mountPair(t, s, "/vfs", "vers=4.1")
@@ -189,6 +199,7 @@ func sameBytes(t *testing.T, a, b *client, host, path string) {
 // ends, and nothing else.
 func TestAbsentClient(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	const period = 15 * time.Second
 	s := newServer(t, export{hostDir(t), "/vfs"}).with("--grace", period.String())

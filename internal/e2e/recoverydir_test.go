@@ -62,6 +62,7 @@ func (s *server) logged(pattern string) {
 // when the storage works again all goes on.
 func TestRecoveryDirFails(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	c := bootClient(t)
 	for name, test := range map[string]struct {
@@ -148,6 +149,7 @@ func removeFiller(t *testing.T, disk string) {
 // The server does not start where to do so would break a promise. In one line it
 // says what is wrong, and how to go on.
 func TestRecoveryDirRefused(t *testing.T) {
+	needTidegate(t)
 	recovery := func(t *testing.T) string {
 		s := newServer(t, export{"mem:", "/mem"})
 		s.start()
@@ -243,6 +245,7 @@ func glob(t *testing.T, pattern string) []string {
 // A client whose record is damaged may reclaim nothing, is told so, and goes on.
 func TestDamagedRecord(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	s := startServer(t, export{hostDir(t), "/vfs"})
 	c := bootClient(t)
@@ -270,6 +273,7 @@ func TestDamagedRecord(t *testing.T) {
 // once.
 func TestImportedRecords(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	root := t.TempDir()
 	s := startServer(t, export{hostDir(t), "/vfs"})
@@ -308,6 +312,7 @@ func TestImportedRecords(t *testing.T) {
 // who do not.
 func TestGraceCommands(t *testing.T) {
 	needGuest(t)
+	needTidegate(t)
 	t.Parallel()
 	s := startServer(t, export{hostDir(t), "/vfs"})
 	grace := func(args ...string) (stdout, stderr string, status int) {
