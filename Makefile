@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 EXPORT ?= export
 LISTEN ?= 127.0.0.1:20490
-FUZZTIME ?= 3s
+FUZZTIME ?= 5000x
 CEPH ?= bin/ceph
 
 .PHONY: build build-ceph run test bench fuzz fmt generate ceph-up ceph-down clean
