@@ -17,6 +17,9 @@ import (
 
 var (
 	peer = flag.Bool("ganesha", false, "test nfs-ganesha instead, to see what the tests themselves are worth")
+	// cephfs needs a libcephfs that many renames of directories do not bring down.
+	cephfs = flag.Bool("ceph", false, "test CephFS exports too, on a throw-away cluster")
+
 	prog = flag.String("server", "", "the tidegate to test, instead of a new build")
 )
 
