@@ -19,7 +19,10 @@ if ! command -v gcc >/dev/null; then
 fi
 (
 	status=0
-	go test $race -shuffle=on -json -timeout 25m ./... || status=1
+	# Kernel clients lose their leases on a machine that is too busy for them, so
+	# they have it to themselves.
+	go test $race -shuffle=on -json -timeout 25m $(go list ./... | grep -v '/internal/e2e$') || status=1
+	go test $race -shuffle=on -json -timeout 25m -parallel 1 ./internal/e2e || status=1
 	# The race detector allocates, so tests that count allocations run without it.
 	go test -run Alloc -json ./nfs4/... ./xdr/... || status=1
 	scripts/fuzz.sh -json || status=1
