@@ -89,12 +89,12 @@ func TestStateOutlivesKills(t *testing.T) {
 	rival.wants("ok", "nag w 0 1")
 	holder.wants("ok", "probe locks")
 
-	// Twenty kills: five times one, and then another as soon as a client is back.
+	// At first each kill is followed by another as soon as a client is back.
 	var one, two pauses
 	again := 0
 	for killed := 0; killed < kills; killed++ {
 		s.restart()
-		if again < duringGrace && killed%3 == 0 && s.returning() {
+		if again < duringGrace && s.returning() {
 			s.restart()
 			again++
 			killed++
@@ -113,7 +113,7 @@ func TestStateOutlivesKills(t *testing.T) {
 	}
 	r := holder.probe("probed")
 	t.Logf("%d records were written, and %d locks taken and given back", r.Writes.Count, r.Locks.Count)
-	if n, err := strconv.Atoi(rival.tell("nagged")); err != nil || n < kills {
+	if n, err := strconv.Atoi(rival.tell("nagged")); err != nil || n < kills/4 { // in a grace period it waits
 		t.Errorf("the other client's attempts: %d refused, %v", n, err)
 	}
 	if len(granted) != 0 {
