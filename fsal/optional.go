@@ -1,5 +1,7 @@
 package fsal
 
+import "time"
+
 // What a Node or a File may do beyond its interface, found by type assertion.
 
 // Seeker is a File that knows its holes.
@@ -80,3 +82,21 @@ type Locker interface {
 	// reading (ReadLock) or writing (WriteLock).
 	Lock(r *Req, t LockType, off, n uint64) error
 }
+
+// Delegator is a File that can be kept from users of the same file system who are
+// outside of this FS. Users of this FS are the caller's to keep apart: they are
+// neither refused nor waited for.
+type Delegator interface {
+	// Delegate holds back, from now until Undelegate, whoever outside wants to
+	// write the file or, with write, to use it at all; Upcalls.Recall is called
+	// with the file's Key when somebody does. The FS is lost, as Upcalls.Lost
+	// tells, if Undelegate does not follow within RecallLimit. EAGAIN where
+	// somebody uses the file so by now; a later call replaces an earlier one.
+	Delegate(r *Req, write bool) error
+	// Undelegate lets the others go on. Close does so as well.
+	Undelegate()
+}
+
+// RecallLimit is how long a Delegator may keep others waiting. It is longer than a
+// caller needs to revoke what is not given back within a lease.
+const RecallLimit = 240 * time.Second
