@@ -215,10 +215,13 @@ func (c *checker) place(x *Export) {
 	if !hasID {
 		c.errorAt(x.Pos, "the export has no Export_Id")
 	}
-	if !hasPath {
+	switch {
+	case !hasPath:
 		c.errorAt(x.Pos, "the export has no Path")
-	} else if localDirs(x.FSAL.Name) && !filepath.IsAbs(x.Path) {
+	case x.FSAL.Is(VFS, CEPH) && !filepath.IsAbs(x.Path):
 		c.errorAt(pathPos, "Path: %q is not absolute", x.Path)
+	case x.FSAL.Is(CEPH) && x.FSAL.MountPath != "" && !within(x.Path, x.FSAL.MountPath):
+		c.errorAt(pathPos, "Path: %s is not in the cmount_path %s", x.Path, x.FSAL.MountPath)
 	}
 	switch {
 	case !hasPseudo && slices.Contains(x.Permissions.Protocols, "4"):
@@ -233,8 +236,10 @@ func (c *checker) place(x *Export) {
 	}
 }
 
-func localDirs(fsal string) bool {
-	return strings.EqualFold(fsal, "VFS") || strings.EqualFold(fsal, "XFS")
+// within reports whether path is dir or lies in it.
+func within(name, dir string) bool {
+	name, dir = path.Clean(name), path.Clean(dir)
+	return dir == "/" || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
 // beyond notes what an export asks for and cannot have.
@@ -276,10 +281,10 @@ func (c *checker) unfit(k key, s *scope) (text string, ok bool) {
 	from := k.into(s)
 	can := strings.Fields(k.only)
 	if list, many := from.(*[]string); many {
-		if slices.Contains(*list, k.only) {
+		if slices.ContainsFunc(can, func(v string) bool { return slices.Contains(*list, v) }) {
 			return "", true
 		}
-		return fmt.Sprintf("%s = %s cannot be honoured without %s", k.name, show(from), k.only), false
+		return fmt.Sprintf("%s = %s cannot be honoured without %s", k.name, show(from), strings.Join(can, " or ")), false
 	}
 	if slices.ContainsFunc(can, func(v string) bool { return strings.EqualFold(v, show(from)) }) {
 		return "", true

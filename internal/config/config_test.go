@@ -76,6 +76,9 @@ func TestErrors(t *testing.T) {
 		{"no id", `EXPORT { Path = /a; Pseudo = /a; FSAL { } }`, "c:1:1: error: the export has no Export_Id"},
 		{"no path", `EXPORT { Export_Id = 1; Pseudo = /a; FSAL { } }`, "c:1:1: error: the export has no Path"},
 		{"relative path", `EXPORT { Export_Id = 1; Path = a; Pseudo = /a; FSAL { } }`, `c:1:25: error: Path: "a" is not absolute`},
+		{"relative path in CephFS", `EXPORT { Export_Id = 1; Path = a; Pseudo = /a; FSAL { Name = ceph; } }`, `c:1:25: error: Path: "a" is not absolute`},
+		{"path beyond the mount", `EXPORT { Export_Id = 1; Path = /ab; Pseudo = /a; FSAL { Name = CEPH; cmount_path = /a/; } }`,
+			"c:1:25: error: Path: /ab is not in the cmount_path /a/"},
 		{"no pseudo", `EXPORT { Export_Id = 1; Path = /a; FSAL { } }`, "c:1:1: error: the export has no Pseudo"},
 		{"relative pseudo", `EXPORT { Export_Id = 1; Path = /a; Pseudo = a; FSAL { } }`, `c:1:36: error: Pseudo: "a" is not absolute`},
 		{"no file system", `EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; }`, "c:1:1: error: the export has no FSAL block"},
@@ -105,6 +108,7 @@ func TestWarnings(t *testing.T) {
 		{"plugin", "%plugin x", []string{"c:1:1: warning: %plugin has no effect here"}},
 		{"set again", "NFSv4 { Grace_Period = 90; }\nNFSV4 { grace_period = 60; }", []string{"c:2:9: warning: Grace_Period is set again; this one counts, not that at c:1:9"}},
 		{"grace", "NFSv4 { Graceless = true; }", []string{"c:1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served"}},
+		{"minor versions", "NFSv4 { Minor_Versions = 0; }", []string{"c:1:9: warning: Minor_Versions = 0 cannot be honoured without 1 or 2, so this configuration cannot be served"}},
 		{"protocol", "NFS_CORE_PARAM { Protocols = 3; }", []string{"c:1:18: warning: Protocols = 3 cannot be honoured without 4, so this configuration cannot be served"}},
 		{"access by default", "EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; Squash = none; FSAL { } }",
 			[]string{"c:1:1: warning: Access_Type = none cannot be honoured; RW can, so this export cannot be served"}},
@@ -114,7 +118,7 @@ func TestWarnings(t *testing.T) {
 		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys, so this export cannot be served"}},
 		{"clients", goodExport + "CLIENT { Clients = *; } }", []string{"c:1:107: warning: lists of clients cannot be honoured, so this export cannot be served"}},
 		{"file system", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = RGW; } }",
-			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM can, so this export cannot be served"}},
+			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := load(texts{"c": test.text}, "c")
@@ -199,7 +203,7 @@ EXPORT_DEFAULTS { Access_Type = ro; Anonymous_uid = -2; SecType = sys, krb5; CLI
 	if diff := cmp.Diff(want, x); diff != "" {
 		t.Error(diff)
 	}
-	if len(x.Beyond) != 5 { // access, file system, three lists of clients
+	if len(x.Beyond) != 4 { // access, three lists of clients
 		t.Errorf("beyond: %q", x.Beyond)
 	}
 	wantObjects := []Object{{"p", "n", "conf"}, {"p", "n", "export-1"}}

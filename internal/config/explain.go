@@ -61,7 +61,7 @@ func (k key) outcome() string {
 	case k.only == "":
 		return "checked; cannot be honoured"
 	case k.kind.many:
-		return "checked; must hold " + k.only
+		return "checked; must hold " + strings.Join(strings.Fields(k.only), " or ")
 	}
 	return "checked; honoured: " + strings.Join(strings.Fields(k.only), ", ")
 }

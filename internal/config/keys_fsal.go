@@ -27,12 +27,12 @@ func fsalBlocks() []block {
 }
 
 var fsalKeys = slices.Concat([]key{
-	{name: "Name", kind: text, def: "VFS", effect: guarded, only: "VFS XFS MEM",
-		doc: "File system: VFS or XFS for a local directory, MEM for memory. Exports of others cannot be served.", into: func(s *scope) any { return &s.export.FSAL.Name }},
-	{name: "User_Id", kind: text, doc: "CephFS: Ceph user, without client.", into: func(s *scope) any { return &s.export.FSAL.UserID }},
-	{name: "Secret_Access_Key", kind: text, doc: "CephFS: the user's key.", secret: true, into: func(s *scope) any { return &s.export.FSAL.Secret }},
-	{name: "Filesystem", kind: text, doc: "CephFS: file system of the cluster.", into: func(s *scope) any { return &s.export.FSAL.Filesystem }},
-	{name: "cmount_path", kind: pathname, doc: "CephFS: directory that is mounted, and shared by exports below it.", into: func(s *scope) any { return &s.export.FSAL.MountPath }},
+	{name: "Name", kind: text, def: "VFS", effect: guarded, only: "VFS XFS MEM CEPH",
+		doc: "File system: VFS or XFS for a local directory, CEPH for CephFS, MEM for memory. Exports of others cannot be served.", into: func(s *scope) any { return &s.export.FSAL.Name }},
+	{name: "User_Id", kind: text, effect: used, doc: "CephFS: Ceph user, without client.", into: func(s *scope) any { return &s.export.FSAL.UserID }},
+	{name: "Secret_Access_Key", kind: text, effect: used, doc: "CephFS: the user's key; where it is not set it is in a keyring.", secret: true, into: func(s *scope) any { return &s.export.FSAL.Secret }},
+	{name: "Filesystem", kind: text, effect: used, doc: "CephFS: file system of the cluster, the default one if not set.", into: func(s *scope) any { return &s.export.FSAL.Filesystem }},
+	{name: "cmount_path", kind: pathname, effect: used, doc: "CephFS: directory that Path must be in.", into: func(s *scope) any { return &s.export.FSAL.MountPath }},
 }, otherFSALKeys)
 
 var stackedKeys = slices.Concat([]key{{name: "Name", kind: text, doc: "File system."}}, otherFSALKeys)
@@ -83,7 +83,7 @@ var pnfsKeys = []key{
 }
 
 var cephKeys = []key{
-	{name: "Ceph_Conf", kind: pathname, doc: "Ceph's configuration file."},
+	{name: "Ceph_Conf", kind: pathname, effect: used, doc: "Ceph's configuration file; its default if not set.", into: func(s *scope) any { return &s.settings.Ceph.Conf }},
 	{name: "umask", kind: number(0, 0o777), def: "0", doc: "Mode bits taken off new files."},
 	{name: "client_oc", kind: boolean, def: "false", doc: "The client library's object cache."},
 	{name: "client_oc_size", kind: octets(0, math.MaxUint64), def: "209715200", doc: "Size of that cache."},

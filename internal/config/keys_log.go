@@ -34,6 +34,8 @@ func componentKeys() (keys []key) {
 	for _, name := range strings.Fields(components) {
 		keys = append(keys, key{name: name, kind: levels, doc: "Level of this part."})
 	}
+	keys[0].doc, keys[0].effect = "The same as Default_log_level; of the two the last counts.", used
+	keys[0].into = func(s *scope) any { return &s.settings.Log.Level }
 	return keys
 }
 

@@ -63,14 +63,17 @@ type Sources struct {
 	Fetch func(ctx context.Context, o Object, with RadosURLs) ([]byte, error)
 }
 
-// Load reads the file and what it includes, and checks all of it. The outcome
-// is usable where it has no error among its findings.
-func (s Sources) Load(ctx context.Context, file string) *Config {
+// Load reads files, which are one configuration together, and what they
+// include, and checks all of it. The outcome is usable where it has no error
+// among its findings.
+func (s Sources) Load(ctx context.Context, files ...string) *Config {
 	if s.ReadFile == nil {
 		s.ReadFile = os.ReadFile
 	}
 	l := loading{Sources: s, ctx: ctx}
-	l.file(Pos{Filename: file, Line: 1, Column: 1}, file)
+	for _, file := range files {
+		l.file(Pos{Filename: file, Line: 1, Column: 1}, file)
+	}
 	c := check(l.nodes)
 	c.Findings = append(l.findings, c.Findings...)
 	c.Objects = l.objects

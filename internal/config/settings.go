@@ -2,7 +2,11 @@
 // settings, by one table of blocks and keys.
 package config
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Config is a configuration as read.
 type Config struct {
@@ -27,6 +31,7 @@ type Settings struct {
 	Core      Core
 	V4        V4
 	Log       Log
+	Ceph      Ceph
 	RadosKV   RadosKV
 	RadosURLs RadosURLs
 	Defaults  Permissions
@@ -38,9 +43,13 @@ type Settings struct {
 
 // Core is NFS_CORE_PARAM.
 type Core struct {
-	Port      uint64
-	Addr      string
-	Protocols []string
+	Port        uint64
+	Addr        string
+	Protocols   []string
+	MonitorAddr string // "" and 0: no metrics
+	MonitorPort uint64
+	MaxInFlight uint64 // requests on one connection
+	MaxConns    uint64
 }
 
 // V4 is NFSv4.
@@ -51,7 +60,16 @@ type V4 struct {
 	MinorVersions []string
 	Backend       string
 	RecoveryRoot  string
+	Scope         string
+	Slots         uint64 // of a session
+	MaxClients    uint64 // 0: not said
+	MaxStates     uint64 // of a client; 0: not said
+	MaxExpired    uint64 // clients that keep state after their lease
+	Courtesy      time.Duration
 }
+
+// Ceph is CEPH.
+type Ceph struct{ Conf string }
 
 // Log is LOG.
 type Log struct{ Level string }
@@ -78,6 +96,20 @@ type Export struct {
 
 // FSAL is an export's file system.
 type FSAL struct{ Name, UserID, Secret, Filesystem, MountPath string }
+
+// The names of file systems that can be served.
+const (
+	VFS  = "VFS" // XFS is another name of it
+	MEM  = "MEM"
+	CEPH = "CEPH"
+)
+
+// Is reports whether the file system is one of those names.
+func (f FSAL) Is(names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool {
+		return strings.EqualFold(f.Name, n) || n == VFS && strings.EqualFold(f.Name, "XFS")
+	})
+}
 
 // Client is what some clients of an export may do.
 type Client struct {

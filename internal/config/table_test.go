@@ -88,7 +88,7 @@ func TestExplain(t *testing.T) {
 		{"lease_lifetime", "NFSv4.Lease_Lifetime: How long a silent client keeps its state.\n  type: number\n  values: 5 to 3600 seconds\n  default: 60\n  effect: used\n"},
 		{"MDCACHE.Dir_Chunk", "MDCACHE.Dir_Chunk: Directory entries cached together; 0 is none.\n  type: number\n  values: 0 to 4294967295\n  default: 128\n  effect: none here\n"},
 		{"RADOS_URLS", "  watch_url: Object whose notifications ask for a reload.\n"},
-		{"export/fsal.NAME", "effect: checked; honoured: VFS, XFS, MEM\n"},
+		{"export/fsal.NAME", "effect: checked; honoured: VFS, XFS, MEM, CEPH\n"},
 	} {
 		if got, err := Explain(test.name); err != nil || !strings.Contains(got, test.want) {
 			t.Errorf("%s: got %q, %v", test.name, got, err)
