@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,6 +40,13 @@ type Config struct {
 	WriteTimeout time.Duration
 	// IdleTimeout is how long a connection keeps its spare workers; default 15 s.
 	IdleTimeout time.Duration
+
+	// Proxies are the hosts whose connections to a Server, and theirs alone, begin
+	// with a PROXY protocol header, version 2, which names the peer.
+	Proxies []netip.Prefix
+	// Reset makes Shutdown end connections by a reset once the peer has its
+	// replies, so that this host keeps nothing of them and may give its address away.
+	Reset bool
 
 	// OnClose is called once for each connection, when no call of it runs or will
 	// run any more and before Conn.Done is closed.

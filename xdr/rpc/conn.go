@@ -118,6 +118,9 @@ func (c *Conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.draining = true
+	if tcp, ok := c.nc.(*net.TCPConn); ok && c.shared.Reset {
+		tcp.SetLinger(0)
+	}
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
@@ -303,7 +306,8 @@ func (c *Conn) stop(cause error) {
 func (c *Conn) report(cause error) {
 	sh := c.shared
 	switch {
-	case errors.Is(cause, errRecordSize), errors.Is(cause, errFragments), errors.Is(cause, errMessage):
+	case errors.Is(cause, errRecordSize), errors.Is(cause, errFragments), errors.Is(cause, errMessage),
+		errors.Is(cause, errProxyHeader), errors.Is(cause, errNoProxy):
 		if sh.mayLog() {
 			sh.Logger.Warn("connection closed", zap.Stringer("peer", c.remote), zap.Error(cause))
 		}
@@ -332,6 +336,10 @@ func (c *Conn) finish() {
 // would reset the connection and take replies on their way with it.
 func (c *Conn) linger() {
 	tcp, ok := c.nc.(*net.TCPConn)
+	if ok && c.shared.Reset {
+		settle(tcp)
+		return
+	}
 	if !ok || tcp.CloseWrite() != nil {
 		return
 	}

@@ -133,7 +133,7 @@ func (s *Server) admit(nc net.Conn) {
 	s.conns[c] = struct{}{}
 	s.stats.Accepted++
 	s.mu.Unlock()
-	go c.work()
+	go c.serve()
 }
 
 func (s *Server) remove(c *Conn) {
