@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
 	"github.com/tidegate/tidegate/xdr/rpc"
@@ -99,6 +100,7 @@ func (ch *channel) unbind(conn *rpc.Conn) {
 
 // link is what a connection remembers: rpc.Conn.Value.
 type link struct {
+	lane *meter.Lane                   // that the connection counts in
 	last atomic.Pointer[state.Session] // of the last SEQUENCE
 
 	mu       sync.Mutex
@@ -115,7 +117,7 @@ func (s *Server) linkOf(conn *rpc.Conn) *link {
 	if l, ok := conn.Value().(*link); ok {
 		return l
 	}
-	l := new(link)
+	l := &link{lane: s.meter.Lane()}
 	conn.SetValue(l)
 	return l
 }

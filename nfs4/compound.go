@@ -40,6 +40,8 @@ type compound struct {
 
 	start   int // of the results in out
 	running int // where the running operation's result begins in out; 0: none runs
+
+	bill bill
 }
 
 // place is a file handle with its stateid (RFC 8881, 16.2.3.1).
@@ -61,6 +63,7 @@ const (
 // panic the reply is one that a client understands.
 func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	c.srv, c.call, c.in, c.out = s, call, &call.In, &call.Out
+	c.bill.open(s, call.Conn)
 	c.start = c.out.Len()
 	c.limit, c.tooBig = c.start+sessionless, wire.ErrRepTooBig
 	c.setCred(call.Cred)
@@ -84,6 +87,7 @@ func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	default:
 		status = c.run(total)
 	}
+	c.bill.status = status
 	if !c.replayed {
 		c.out.PutUint32(c.start, uint32(status))
 	}
@@ -117,6 +121,7 @@ func (c *compound) run(total int) (status wire.Status) {
 		c.out.Uint32(uint32(r.op))
 		at := c.out.Reserve()
 		status = c.step(r)
+		c.ran(r.op, status)
 		if c.replayed {
 			return status
 		}
@@ -174,6 +179,7 @@ func (c *compound) finish() {
 	if c.running != 0 && !c.replayed {
 		c.repair()
 	}
+	c.settle()
 	if c.slot != nil {
 		c.slot.End(c.out.Bytes()[c.start:], c.keep)
 	}
@@ -185,6 +191,8 @@ func (c *compound) finish() {
 }
 
 func (c *compound) repair() {
+	op := xdr.NewDecoder(c.out.Bytes()[c.running:])
+	c.ran(wire.Op(op.Uint32()), wire.ErrServerFault)
 	c.out.Truncate(c.running + 4)
 	c.out.Uint32(uint32(wire.ErrServerFault))
 	c.noneSet()

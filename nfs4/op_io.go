@@ -146,6 +146,7 @@ func (c *compound) read(a wire.ReadArgs) wire.Status {
 	if err != nil {
 		return statusOf(err)
 	}
+	c.bill.use.Read += uint64(got)
 	c.out.Truncate(data + got)
 	c.out.Pad(got)
 	if end {
@@ -175,6 +176,7 @@ func (c *compound) write(a wire.WriteArgs) wire.Status {
 	if err != nil && n == 0 {
 		return statusOf(err)
 	}
+	c.bill.use.Written += uint64(n)
 	c.out.Uint32(uint32(n))
 	c.out.Uint32(uint32(got))
 	c.out.Uint64(verifier)

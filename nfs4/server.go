@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/xdr/rpc"
 )
@@ -52,6 +53,7 @@ type Server struct {
 	seed      maphash.Seed
 	linkMu    sync.Mutex // makes links
 
+	meter      *meter.Meter
 	warnings   *rate.Limiter // of what clients cause
 	duplicates atomic.Uint64
 	owners     owners
@@ -63,7 +65,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed(),
+	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
 		warnings: rate.NewLimiter(rate.Every(time.Minute), 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	cfg.State.Callbacks = s
@@ -96,6 +98,7 @@ const (
 func (s *Server) dispatch(call *rpc.Call) rpc.Status {
 	switch call.Proc {
 	case procNull:
+		s.linkOf(call.Conn).lane.Count(kindNull, 0, 0)
 		return rpc.Success
 	case procCompound:
 		c := s.compounds.Get().(*compound)

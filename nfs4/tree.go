@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
 
@@ -32,6 +33,8 @@ type export struct {
 	above  *pseudoDir // the junction; nil for the root of everything
 	offers [3]offer   // by minor version
 	xattrs bool       // there are operations for them, and the tree has them
+
+	account *meter.Account
 }
 
 // tree is the pseudo file system with what is exported below it (RFC 8881, 7.3).
@@ -82,7 +85,7 @@ func newExport(x Export) (*export, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &export{Export: x, root: root.Key(), limits: x.FS.Limits()}
+	e := &export{Export: x, root: root.Key(), limits: x.FS.Limits(), account: new(meter.Account)}
 	e.offers = offersOf(&e.limits, &attr)
 	_, e.xattrs = root.(fsal.Xattrs)
 	e.xattrs = e.xattrs && rowOf(wire.OpGetxattr, 2).run != nil

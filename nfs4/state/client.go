@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidegate/tidegate/grace"
+	"github.com/tidegate/tidegate/nfs4/meter"
 )
 
 // Client is one incarnation of a client: an owner string with a verifier.
@@ -15,6 +16,7 @@ type Client struct {
 	Owner     string
 	Verifier  [8]byte
 	Principal Principal
+	Account   meter.Account // of what it has the server do
 
 	store    *Store
 	sessions atomic.Pointer[[]*Session] // replaced whole under mu
