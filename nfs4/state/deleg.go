@@ -22,9 +22,9 @@ type Delegation struct {
 	on       *File
 	handle   atomic.Pointer[Handle]
 	done     chan struct{} // closed when the delegation has ended
-	settled  bool          // Guarded by File.mu. It is granted: an OPEN answers with it.
+	settled  bool          // Guarded by File.mu. It is granted, and has not ended.
 	recalled int64         // Guarded by File.mu. Store time of the recall; 0: none.
-	ended    bool          // Guarded by File.mu. Not on File.delegs any more.
+	ended    bool          // Guarded by File.mu. It is leaving File.delegs, or has left.
 }
 
 // Origin is the request that granted a delegation: a callback about it must not
@@ -161,11 +161,11 @@ func (d *Delegation) settle() bool {
 	return d.settled
 }
 
-// overdue reports whether the recall is older than a lease (RFC 8881, 10.4.5).
-func (d *Delegation) overdue(now int64, lease time.Duration) bool {
+// overdue reports whether the recall is older than that.
+func (d *Delegation) overdue(now int64, patience time.Duration) bool {
 	d.on.mu.Lock()
 	defer d.on.mu.Unlock()
-	return !d.ended && d.recalled != 0 && time.Duration(now-d.recalled) > lease
+	return !d.ended && d.recalled != 0 && time.Duration(now-d.recalled) > patience
 }
 
 // delegate grants o's client a delegation if it pays: nobody else uses the file
@@ -186,7 +186,7 @@ func (o *Open) delegate(ctx context.Context, x *OpenRequest) *Delegation {
 		s.delegations.give()
 		return nil
 	}
-	if c.grace.Record(ctx, true) != nil || !o.lend(d, x) || !c.keep(d) {
+	if c.grace.Record(ctx, true) != nil || !o.lend(d, x) || !d.fence() || !c.keep(d) {
 		d.finish(0)
 		return nil
 	}
@@ -273,13 +273,16 @@ func (d *Delegation) finish(why Error) bool {
 		d.on.mu.Unlock()
 		return false
 	}
-	d.ended = true
+	d.ended, d.settled = true, false
 	d.revoked.Store(uint32(why))
-	d.on.delegs = slices.DeleteFunc(d.on.delegs, func(x *Delegation) bool { return x == d })
 	d.on.mu.Unlock()
 	if h := d.handle.Swap(nil); h != nil {
+		h.unfence()
 		h.Put()
 	}
+	d.on.mu.Lock() // from here on the next may be granted, and have a fence of its own
+	d.on.delegs = slices.DeleteFunc(d.on.delegs, func(x *Delegation) bool { return x == d })
+	d.on.mu.Unlock()
 	s.files.put(d.on)
 	s.delegations.give()
 	close(d.done)
@@ -327,6 +330,11 @@ func (s *Store) revokeDelegation(ctx context.Context, d *Delegation) error {
 	if err := graceError(d.Client.grace.Revoke(ctx, string(d.Key.handle()))); err != nil {
 		return err
 	}
+	return d.revoke(ctx)
+}
+
+// revoke takes d, which is on record as lost, from its client. Errors: Delay.
+func (d *Delegation) revoke(ctx context.Context) error {
 	if !d.finish(DelegRevoked) {
 		if d.revoked.Load() != 0 {
 			return nil
@@ -384,7 +392,7 @@ func (s *Store) reapDelegations(ctx context.Context) {
 	s.clients.all(func(c *Client) {
 		held := c.delegations()
 		for _, d := range held {
-			if d.overdue(s.now(), s.cfg.Lease) {
+			if d.overdue(s.now(), d.patience(s.cfg.Lease)) {
 				s.revokeDelegation(ctx, d) // else at the next tick
 			}
 		}

@@ -203,6 +203,22 @@ func (t *fileTable) add(key *FileKey) *File {
 	return f
 }
 
+// of returns the Files of a file system, with a reference each.
+func (t *fileTable) of(fs uint32) (all []*File) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, f := range sh.files {
+			if f.key.FS == fs {
+				f.refs++
+				all = append(all, f)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return all
+}
+
 func (t *fileTable) put(f *File) {
 	sh := t.shard(&f.key)
 	sh.mu.Lock()

@@ -355,19 +355,33 @@ func (l *Locks) free() error {
 	f := o.file
 	f.locking.Lock()
 	defer f.locking.Unlock()
-	f.mu.Lock()
-	held := f.ranges.Holds(l.owner)
-	f.mu.Unlock()
 	switch {
-	case !slices.Contains(o.locks, l):
-		return BadStateid
-	case held:
+	case f.holds(l.owner):
 		return LocksHeld
+	case !o.release(l):
+		return BadStateid
 	}
-	o.locks = slices.DeleteFunc(o.locks, func(x *Locks) bool { return x == l })
-	f.part(l)
 	o.client.stateids.remove(l.index())
 	return nil
+}
+
+// holds reports whether owner has any lock on f.
+func (f *File) holds(owner lockOwner) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ranges.Holds(owner)
+}
+
+// release ends l and all that it holds; false if that was done before. Called
+// with o.mu and File.locking.
+func (o *Open) release(l *Locks) bool {
+	i := slices.Index(o.locks, l)
+	if i < 0 {
+		return false
+	}
+	o.locks = slices.Delete(o.locks, i, i+1)
+	o.file.part(l)
+	return true
 }
 
 // part ends all that l holds. Called with File.locking.

@@ -140,6 +140,7 @@ func (c *Client) FreeStateid(ctx context.Context, id Stateid) error {
 // The status flags of RFC 8881, 18.46.3, that this package raises.
 const (
 	statusExpiredSome       = 0x10
+	statusAdminRevoked      = 0x20
 	statusRecallableRevoked = 0x40
 	statusReclaimNeeded     = 0x100
 )

@@ -1,0 +1,131 @@
+package state
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// A file system that others use beside the server holds for it what it grants:
+// byte-range locks by fsal.Locker, delegations by fsal.Delegator. It may want them
+// back, and may lose them.
+
+// fence keeps users outside of the server away from the file, as far as the file
+// system has any; false if one uses it against d by now.
+func (d *Delegation) fence() bool {
+	file, ok := d.handle.Load().File.(fsal.Delegator)
+	return !ok || file.Delegate(background, d.Write) == nil
+}
+
+// unfence undoes fence.
+func (h *Handle) unfence() {
+	if file, ok := h.File.(fsal.Delegator); ok {
+		file.Undelegate()
+	}
+}
+
+// patience is how long the client may keep d once it was recalled: a lease (RFC
+// 8881, 10.4.5), or less where the file system would not wait so long.
+func (d *Delegation) patience(lease time.Duration) time.Duration {
+	const outside = fsal.RecallLimit / 2
+	if h := d.handle.Load(); h != nil && lease > outside {
+		if _, ok := h.File.(fsal.Delegator); ok {
+			return outside
+		}
+	}
+	return lease
+}
+
+// losses are what one client is to lose.
+type losses struct {
+	files  []string // their handles on record
+	locks  []*Locks
+	delegs []*Delegation
+}
+
+// Lose takes from the clients, on record first, the byte-range locks and the
+// delegations on the files of a file system that has lost them (RFC 8881, 8.5).
+// Opens stay. Nobody may be granted any there while it runs. Errors: Delay, if
+// some are left; then it is to be called again.
+func (s *Store) Lose(ctx context.Context, fs uint32) error {
+	all := map[*Client]*losses{}
+	of := func(c *Client) *losses {
+		if all[c] == nil {
+			all[c] = &losses{}
+		}
+		return all[c]
+	}
+	for _, f := range s.files.of(fs) {
+		f.findLosses(s.now(), of)
+		s.files.put(f)
+	}
+	for c, l := range all {
+		if err := graceError(c.grace.Revoke(ctx, l.files...)); err != nil {
+			return err
+		}
+		if err := l.revoke(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findLosses adds to each client's losses what it has of f. A delegation that is
+// being granted will not be.
+func (f *File) findLosses(now int64, of func(*Client) *losses) {
+	f.locking.Lock() // a lock that the file system has granted is in ranges after this
+	defer f.locking.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for owner, l := range f.lockers {
+		if f.ranges.Holds(owner) {
+			x := of(owner.client)
+			x.files, x.locks = append(x.files, string(f.key.handle())), append(x.locks, l)
+		}
+	}
+	for _, d := range f.delegs {
+		if d.recalled == 0 {
+			d.recalled = max(now, 1)
+		}
+		if d.settled {
+			x := of(d.Client)
+			x.files, x.delegs = append(x.files, string(f.key.handle())), append(x.delegs, d)
+		}
+	}
+}
+
+// revoke takes from the client what is on record as lost.
+func (x *losses) revoke(ctx context.Context) error {
+	for _, l := range x.locks {
+		if err := l.revoke(ctx); err != nil {
+			return err
+		}
+	}
+	for _, d := range x.delegs {
+		if err := d.revoke(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoke takes from the client the locks that are on record as lost, if it has
+// them still. Their stateid answers so until the client frees it. Errors: Delay.
+func (l *Locks) revoke(ctx context.Context) error {
+	o := l.open
+	o.mu.Lock()
+	f := o.file
+	f.locking.Lock()
+	held := f.holds(l.owner) && o.release(l)
+	if held {
+		o.client.markRevoked(&l.entry, AdminRevoked, statusAdminRevoked)
+	}
+	f.locking.Unlock()
+	o.mu.Unlock()
+	if !held {
+		return o.client.pardon(ctx, &f.key)
+	}
+	f.wake(o.client.store)
+	return nil
+}
