@@ -125,6 +125,7 @@ func (s *Store) recall(ctx context.Context, inWay []*Delegation) bool {
 			continue
 		}
 		if d.markRecalled(s.now()) {
+			s.count.recalled.Add(1)
 			s.contended.note(d.Key, s.now())
 			s.cfg.Callbacks.Recall(d)
 		}
@@ -196,6 +197,7 @@ func (o *Open) delegate(ctx context.Context, x *OpenRequest) *Delegation {
 		c.dropDelegation(d)
 		return nil
 	}
+	s.count.granted.Add(1)
 	return d
 }
 
@@ -303,6 +305,7 @@ func (c *Client) ReturnDelegation(id Stateid, key *FileKey) error {
 		return err
 	}
 	c.dropDelegation(e.deleg)
+	c.store.count.returned.Add(1)
 	return nil
 }
 
@@ -341,6 +344,7 @@ func (d *Delegation) revoke(ctx context.Context) error {
 		}
 		return d.Client.pardon(ctx, &d.Key) // it came back just now
 	}
+	d.Client.store.count.revoked.Add(1)
 	d.Client.markRevoked(&d.entry, DelegRevoked, statusRecallableRevoked)
 	d.Client.mu.Lock()
 	defer d.Client.mu.Unlock()

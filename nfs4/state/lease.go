@@ -28,6 +28,7 @@ func (s *Store) Reap(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			s.count.reaped.Store(s.now())
 			s.reapClients(ctx)
 			s.reapDelegations(ctx)
 			s.balance()

@@ -155,7 +155,9 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 		return id, h, nil, Resource
 	}
 	f.mu.Lock()
+	before := f.ranges.Len()
 	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
+	o.client.store.count.locks.Add(int64(f.ranges.Len() - before))
 	f.waiting.leave(l.owner)
 	f.mu.Unlock()
 	if !x.Write {
@@ -329,7 +331,9 @@ func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, erro
 		}
 	}
 	f.mu.Lock()
+	before := f.ranges.Len()
 	f.ranges.Remove(l.owner, r)
+	c.store.count.locks.Add(int64(f.ranges.Len() - before))
 	f.mu.Unlock()
 	f.wake(c.store)
 	return l.bump(), nil
@@ -387,7 +391,9 @@ func (o *Open) release(l *Locks) bool {
 // part ends all that l holds. Called with File.locking.
 func (f *File) part(l *Locks) {
 	f.mu.Lock()
+	before := f.ranges.Len()
 	f.ranges.RemoveOwner(l.owner)
+	l.owner.client.store.count.locks.Add(int64(f.ranges.Len() - before))
 	delete(f.lockers, l.owner)
 	f.mu.Unlock()
 	l.closeFile()

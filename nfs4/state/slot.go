@@ -9,6 +9,7 @@ type Slot struct {
 	mu        sync.Mutex // of a slot that is retired: taken under that of a lower one
 	seq       uint32     // Guarded by mu. Of the last request.
 	busy      bool       // Guarded by mu. That request runs.
+	begun     int64      // Guarded by mu. Store time when it began.
 	kept      bool       // Guarded by mu. reply answers that request.
 	retired   bool       // Guarded by mu. Not used since it was.
 	principal Principal  // Guarded by mu. Of that request.
@@ -75,7 +76,7 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 	}
 	ss.Client.renew()
 	sl.session, sl.seq, sl.busy, sl.kept, sl.retired = ss, q.Sequence, true, false, false
-	sl.principal, sl.digest = q.Principal, q.Digest
+	sl.principal, sl.digest, sl.begun = q.Principal, q.Digest, ss.Client.renewed.Load()
 	return sl, nil, nil
 }
 

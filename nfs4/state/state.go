@@ -77,6 +77,7 @@ type Store struct {
 
 	delegations quota
 	contended   contention
+	count       counters
 
 	mu     sync.Mutex
 	owners map[string]*owner // Guarded by mu.
@@ -146,24 +147,6 @@ func (s *Store) Session(id SessionID) (*Session, error) {
 		}
 	}
 	return nil, BadSession
-}
-
-// Stats counts what a Store holds.
-type Stats struct {
-	Clients, Sessions, Opens, Files int
-}
-
-// Stats walks over all clients; it is for people and metrics.
-func (s *Store) Stats() (n Stats) {
-	s.clients.all(func(c *Client) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		n.Clients++
-		n.Sessions += len(*c.sessions.Load())
-		n.Opens += len(c.opens)
-	})
-	n.Files = s.files.len()
-	return n
 }
 
 // reference is a counter that cannot be taken again once it fell to zero.
