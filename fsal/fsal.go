@@ -93,22 +93,28 @@ type FS interface {
 	// Limits returns what does not change while the FS is open.
 	Limits() Limits
 	// Watch registers where the FS reports what happens behind the caller's
-	// back. It is called at most once, before any other method.
+	// back. It is called at most once, before any File is opened.
 	Watch(Upcalls)
 	// Close releases the FS after the last Node and File were put.
 	Close() error
 }
 
 // Upcalls receives what an FS learns of by itself. The FS calls it from
-// goroutines of its own and without locks held; the methods do not block.
+// goroutines of its own and without locks held; the methods do not block, but for
+// Lost.
 type Upcalls interface {
 	// Invalidate says that attributes, names or data of k changed elsewhere.
 	Invalidate(k Key)
-	// Recall says that somebody outside wants what a delegation of k holds.
+	// Recall says that somebody outside wants what a Delegator of k keeps.
 	Recall(k Key)
 	// Release asks to drop references to k that are kept for speed only.
 	Release(k Key)
-	// Lost says that every lock and unstable write may be gone.
+	// Lost says that every lock and delegation, and what was written Unstable,
+	// may be gone. The WriteVerifier has changed since any of that was taken.
+	// Nodes and Files stay: the FS finds and opens them again by itself, or says
+	// ESTALE. Lost returns when nobody relies on what is gone any more. Until then
+	// the FS grants no lock or delegation in the place of one that is gone, and all
+	// its calls may answer EAGAIN.
 	Lost(reason error)
 }
 

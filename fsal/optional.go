@@ -77,9 +77,10 @@ const (
 // file system see. The File is the owner: locks of two Files conflict, a File's
 // own do not, and Close drops them all. n = 0 means to the end of all offsets.
 type Locker interface {
-	// Lock sets or drops a lock without waiting: EAGAIN on a conflict, EINVAL
-	// where off+n is beyond all offsets, EBADF where the File is not open for
-	// reading (ReadLock) or writing (WriteLock).
+	// Lock sets or drops a lock without waiting: EAGAIN on a conflict, and only
+	// then (EBUSY where it cannot be told now), EINVAL where off+n is beyond all
+	// offsets, EBADF where the File is not open for reading (ReadLock) or writing
+	// (WriteLock).
 	Lock(r *Req, t LockType, off, n uint64) error
 }
 

@@ -71,6 +71,7 @@ func New(cfg Config) (*Server, error) {
 	cfg.State.Callbacks = s
 	s.state = state.New(cfg.State)
 	s.compounds.New = func() any { return new(compound) }
+	s.watch(cfg.Exports)
 	return s, nil
 }
 

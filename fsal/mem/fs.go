@@ -24,6 +24,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,12 +52,14 @@ const (
 type FS struct {
 	clock    func() time.Time
 	instance uint64 // random: tells this FS's Keys from all others
-	verifier uint64
+	verifier atomic.Uint64
 	epoch    uint64 // Change begins here, apart for each inode, so that a name's next object is seen to differ
 	root     *inode
 	bytes    space
 	files    space
 	moving   sync.Mutex
+	up       fsal.Upcalls // set by Watch
+	lost     atomic.Bool  // what was lost is not settled yet
 	inodes   table
 }
 
@@ -76,7 +79,8 @@ func New(c Config) *FS {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	fs := &FS{clock: c.Clock, instance: random(), verifier: random(), epoch: uint64(c.Clock().UnixNano())}
+	fs := &FS{clock: c.Clock, instance: random(), up: deaf{}, epoch: uint64(c.Clock().UnixNano())}
+	fs.verifier.Store(random())
 	fs.bytes.open(c.Bytes)
 	fs.files.open(c.Files)
 	fs.inodes.open()
@@ -124,7 +128,7 @@ func (fs *FS) Statfs(*fsal.Req) (fsal.Statfs, error) {
 }
 
 // WriteVerifier implements fsal.FS.
-func (fs *FS) WriteVerifier() uint64 { return fs.verifier }
+func (fs *FS) WriteVerifier() uint64 { return fs.verifier.Load() }
 
 // Limits implements fsal.FS.
 func (fs *FS) Limits() fsal.Limits {
@@ -135,9 +139,6 @@ func (fs *FS) Limits() fsal.Limits {
 		NoStableKeys: true, ExclusiveKeepsTimes: true, TimeGranularityNanos: 1, CloneBlock: 1,
 	}
 }
-
-// Watch implements fsal.FS. Nothing happens here behind the caller's back.
-func (fs *FS) Watch(fsal.Upcalls) {}
 
 // Close implements fsal.FS: EBUSY while a Node or a File is out.
 func (fs *FS) Close() error {

@@ -34,6 +34,9 @@ func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
 	want := lock{owner: f, write: t == fsal.WriteLock, first: off, last: last}
 	f.inode.mu.Lock()
 	defer f.inode.mu.Unlock()
+	if f.fs.lost.Load() {
+		return syscall.EBUSY
+	}
 	if t == fsal.Unlock {
 		f.locks.clear(want)
 		return nil
@@ -89,16 +92,6 @@ func (l *locks) add(r lock) {
 	})
 	*l = append(*l, r)
 	slices.SortFunc(*l, func(a, b lock) int { return cmp.Compare(a.first, b.first) })
-}
-
-// DropLocks drops all byte-range locks, as the end of the process does that holds
-// those of a file system on disk.
-func (fs *FS) DropLocks() {
-	for _, n := range fs.inodes.all() {
-		n.mu.Lock()
-		n.locks = nil
-		n.mu.Unlock()
-	}
 }
 
 // drop takes everything away from an owner.
