@@ -245,8 +245,8 @@ func (c *client) replace(ctx context.Context, reason error) {
 	log := c.fs.cfg.Log.With(zap.String("export", c.fs.cfg.name()), zap.Int("client", c.index))
 	log.Error("CephFS evicted us: locks and unwritten data are lost; mounting again", zap.Error(reason))
 	began := time.Now()
-	c.fs.verifier.Add(1)
 	c.unmount(false)
+	c.fs.verifier.Add(1) // after the last write under the one before
 	c.fs.up.Lost(reason)
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := c.mount()

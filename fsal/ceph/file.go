@@ -164,6 +164,9 @@ func (f *file) Lock(r *fsal.Req, t fsal.LockType, off, n uint64) error {
 		return syscall.EINVAL
 	}
 	k, _, fh, err := f.begin(r)
+	if err == syscall.EAGAIN {
+		return syscall.EBUSY
+	}
 	if err != nil {
 		return err
 	}
@@ -171,7 +174,11 @@ func (f *file) Lock(r *fsal.Req, t fsal.LockType, off, n uint64) error {
 	if t != fsal.Unlock {
 		f.locked.Store(true)
 	}
-	return k.judge(k.m.Lock(fh, t, off, n, f.owner))
+	err = k.m.Lock(fh, t, off, n, f.owner)
+	if err != syscall.EAGAIN && k.judge(err) == syscall.EAGAIN {
+		return syscall.EBUSY
+	}
+	return err
 }
 
 func (f *file) Close() error {
