@@ -53,6 +53,7 @@ type Config struct {
 	Conf    string // of Ceph; "" is its default
 	Keyring string // "" is as Conf says
 	User    string // cephx name without "client."; "" is admin
+	Key     string // of the user; "" is in the keyring
 	FS      string // a file system's name; "" is the default one
 	Path    string // of the exported directory; "" is the root
 	// Identity is the same over restarts and differs between all gateways and

@@ -45,6 +45,9 @@ func (c *Config) connect() (*rados.Conn, error) {
 	if c.Keyring != "" {
 		err = conn.SetConfigOption("keyring", c.Keyring)
 	}
+	if c.Key != "" {
+		err = errors.Join(err, conn.SetConfigOption("key", c.Key))
+	}
 	for _, s := range c.settings() {
 		err = errors.Join(err, conn.SetConfigOption(s[0], s[1]))
 	}
