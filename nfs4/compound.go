@@ -82,7 +82,7 @@ func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	switch {
 	case !utf8.Valid(tag):
 		status = wire.ErrInval
-	case c.minor < 1 || c.minor > 2:
+	case c.minor < s.cfg.Minors[0] || c.minor > s.cfg.Minors[1]:
 		status = wire.ErrMinorVersMismatch
 	default:
 		status = c.run(total)

@@ -35,6 +35,8 @@ type Config struct {
 	// is one for all servers of the same file systems (RFC 8881, 2.10.4).
 	Major, Scope string
 	Impl         string // what EXCHANGE_ID tells of the server: name and version
+	// Minors are the first and the last minor version to serve; zero: 1 and 2.
+	Minors [2]uint32
 	Log          *zap.Logger
 }
 
@@ -61,6 +63,9 @@ type Server struct {
 
 // New returns a Server for the exports. Errors say which exports clash.
 func New(cfg Config) (*Server, error) {
+	if cfg.Minors == [2]uint32{} {
+		cfg.Minors = [2]uint32{1, 2}
+	}
 	tree, err := newTree(cfg.Exports)
 	if err != nil {
 		return nil, err
