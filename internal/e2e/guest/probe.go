@@ -26,9 +26,12 @@ const (
 // server. Beside that it may take and give back locks. That the process holds a
 // lock is what keeps the kernel from writing if that lock is lost.
 type probe struct {
-	f    *os.File
-	stop chan struct{}
-	all  sync.WaitGroup
+	f *os.File
+	// direct is f's file read from the server. It lasts as long as the process,
+	// whose locks would end with it.
+	direct *os.File
+	stop   chan struct{}
+	all    sync.WaitGroup
 
 	mu     sync.Mutex
 	report probeReport // Guarded by mu.
@@ -50,12 +53,12 @@ func newProbe(f *os.File) *probe { return &probe{f: f, stop: make(chan struct{})
 
 // startProbe [locks] goes on until endProbe.
 func (p *Puppet) startProbe(a moveArgs) (string, error) {
-	direct, err := os.OpenFile(p.f.Name(), os.O_RDONLY|unix.O_DIRECT, 0) // never closed: that would end the process's locks
-	if err != nil {
+	b := p.probe
+	var err error
+	if b.direct, err = os.OpenFile(p.f.Name(), os.O_RDONLY|unix.O_DIRECT, 0); err != nil {
 		return "", err
 	}
-	b := p.probe
-	b.all.Go(func() { b.beat(&b.report.Writes, func(i int) error { return b.write(direct, i) }) })
+	b.all.Go(func() { b.beat(&b.report.Writes, b.write) })
 	if a.text(0) == "locks" {
 		b.all.Go(func() { b.beat(&b.report.Locks, b.lock) })
 	}
@@ -114,14 +117,14 @@ func (p *probe) beat(b *beats, f func(i int) error) {
 	}
 }
 
-func (p *probe) write(direct *os.File, i int) error {
+func (p *probe) write(i int) error {
 	if _, err := p.f.WriteAt(randomBytes(uint64(i), probeRecord), int64(i)*probeRecord); err != nil {
 		return err
 	}
 	if err := p.f.Sync(); err != nil {
 		return err
 	}
-	return p.readBack(direct, aligned(probeRecord), rand.IntN(i+1))
+	return p.readBack(p.direct, aligned(probeRecord), rand.IntN(i+1))
 }
 
 // readBack reads a record into buf and wants it to be what was written.
