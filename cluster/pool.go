@@ -10,29 +10,36 @@ import (
 )
 
 // ErrChanged is returned by Pool.Apply when the object's version is no more the
-// one that was read, or when it exists and was to be made.
+// one that was read, when the object is gone, or when it exists and was to be
+// made.
 var ErrChanged = errors.New("cluster: the object changed meanwhile")
 
-// Object is an object as it was read.
+// MaxBody is how much of a body is read; one that is longer is no object of ours.
+const MaxBody = 4096
+
+// Object is an object as it was at one moment.
 type Object struct {
 	Version uint64
-	Body    []byte
+	Body    []byte // its first MaxBody bytes
 	Omap    map[string][]byte
+	Attrs   map[string][]byte // extended attributes that are not empty
 }
 
 // Write is one atomic change to an object.
 type Write struct {
 	Version uint64            // that the object must have; 0: it must not exist
-	Body    []byte            // nil: as it is
+	Body    []byte            // empty: as it is
 	Set     map[string][]byte // omap keys to set
-	Drop    []string          // omap keys to drop
+	Drop    []string          // omap keys to drop; none of Set
+	Attrs   map[string][]byte // extended attributes to set; an empty one is none
 }
 
 // Pool is what the cluster asks of RADOS: a namespace of objects. A missing
 // object is fs.ErrNotExist. The methods are safe for concurrent use.
 type Pool interface {
 	Read(ctx context.Context, oid string) (Object, error)
-	Apply(ctx context.Context, oid string, w Write) error
+	// Apply returns the version that the object has then.
+	Apply(ctx context.Context, oid string, w Write) (version uint64, err error)
 	Delete(ctx context.Context, oid string) error
 	// Notify tells those who watch the object; it waits for none of them.
 	Notify(ctx context.Context, oid string) error
@@ -78,7 +85,7 @@ func (d *Database) Update(ctx context.Context, f func(*DB) error) (DB, error) {
 		if db.Cur == was.Cur && db.Rec == was.Rec && maps.Equal(db.Nodes, was.Nodes) {
 			return db, nil
 		}
-		switch err := d.pool.Apply(ctx, d.oid, difference(o.Version, &was, &db)); {
+		switch _, err := d.pool.Apply(ctx, d.oid, difference(o.Version, &was, &db)); {
 		case err == nil:
 			return db, d.pool.Notify(ctx, d.oid)
 		case !errors.Is(err, ErrChanged):
@@ -93,7 +100,7 @@ func (d *Database) Update(ctx context.Context, f func(*DB) error) (DB, error) {
 // Make makes an empty database unless there is one.
 func (d *Database) Make(ctx context.Context) error {
 	db := newDB()
-	err := d.pool.Apply(ctx, d.oid, Write{Body: db.body()})
+	_, err := d.pool.Apply(ctx, d.oid, Write{Body: db.body()})
 	if errors.Is(err, ErrChanged) {
 		return nil
 	}

@@ -4,8 +4,11 @@ package mem
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tidegate/tidegate/cluster"
@@ -14,15 +17,46 @@ import (
 // Pool is a namespace of objects. The zero Pool is empty.
 type Pool struct {
 	mu      sync.Mutex
-	objects map[string]*object // Guarded by mu.
-	watches map[*watch]string  // Guarded by mu.
-}
-
-type object struct {
-	cluster.Object
+	objects map[string]*cluster.Object // Guarded by mu.
+	watches map[*watch]string          // Guarded by mu.
+	version uint64                     // Guarded by mu. The highest yet.
+	step    func()                     // Guarded by mu.
 }
 
 type watch struct{ changed func() }
+
+// Step has f called before each change of an object, as nothing else goes on
+// in the pool; nil ends it.
+func (p *Pool) Step(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step = f
+}
+
+// Clone returns a pool with the same objects, which nobody watches. It may be
+// called by what Step calls.
+func (p *Pool) Clone() *Pool {
+	c := &Pool{objects: make(map[string]*cluster.Object), version: p.version}
+	for oid, o := range p.objects {
+		o := clone(o)
+		c.objects[oid] = &o
+	}
+	return c
+}
+
+// String lists what the objects hold, less their versions.
+func (p *Pool) String() string {
+	var b strings.Builder
+	for _, oid := range slices.Sorted(maps.Keys(p.objects)) {
+		o := p.objects[oid]
+		fmt.Fprintf(&b, "%q %q %q %q\n", oid, o.Body, o.Omap, o.Attrs)
+	}
+	return b.String()
+}
+
+func clone(o *cluster.Object) cluster.Object {
+	return cluster.Object{Version: o.Version, Body: bytes.Clone(o.Body), Omap: maps.Clone(o.Omap), Attrs: maps.Clone(o.Attrs)}
+}
 
 // Read implements cluster.Pool.
 func (p *Pool) Read(ctx context.Context, oid string) (cluster.Object, error) {
@@ -35,31 +69,40 @@ func (p *Pool) Read(ctx context.Context, oid string) (cluster.Object, error) {
 	if o == nil {
 		return cluster.Object{}, fs.ErrNotExist
 	}
-	return cluster.Object{Version: o.Version, Body: bytes.Clone(o.Body), Omap: maps.Clone(o.Omap)}, nil
+	read := clone(o)
+	read.Body = read.Body[:min(len(read.Body), cluster.MaxBody)]
+	return read, nil
 }
 
 // Apply implements cluster.Pool.
-func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) error {
+func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) (uint64, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o := p.objects[oid]
-	switch {
-	case o == nil && w.Version != 0:
-		return fs.ErrNotExist
-	case o != nil && o.Version != w.Version:
-		return cluster.ErrChanged
-	case o == nil:
-		o = &object{cluster.Object{Omap: make(map[string][]byte)}}
+	if o == nil && w.Version != 0 || o != nil && o.Version != w.Version {
+		return 0, cluster.ErrChanged
+	}
+	if p.step != nil {
+		p.step()
+	}
+	if o == nil {
+		o = &cluster.Object{Omap: make(map[string][]byte), Attrs: make(map[string][]byte)}
 		if p.objects == nil {
-			p.objects = make(map[string]*object)
+			p.objects = make(map[string]*cluster.Object)
 		}
 		p.objects[oid] = o
 	}
-	o.Version++
-	if w.Body != nil {
+	p.version++
+	change(o, p.version, w)
+	return o.Version, nil
+}
+
+func change(o *cluster.Object, version uint64, w cluster.Write) {
+	o.Version = version
+	if len(w.Body) > 0 {
 		o.Body = bytes.Clone(w.Body)
 	}
 	for key, value := range w.Set {
@@ -68,7 +111,11 @@ func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) error {
 	for _, key := range w.Drop {
 		delete(o.Omap, key)
 	}
-	return nil
+	for name, value := range w.Attrs {
+		if o.Attrs[name] = bytes.Clone(value); len(value) == 0 {
+			delete(o.Attrs, name)
+		}
+	}
 }
 
 // Delete implements cluster.Pool.
@@ -80,6 +127,9 @@ func (p *Pool) Delete(ctx context.Context, oid string) error {
 	defer p.mu.Unlock()
 	if p.objects[oid] == nil {
 		return fs.ErrNotExist
+	}
+	if p.step != nil {
+		p.step()
 	}
 	delete(p.objects, oid)
 	return nil
@@ -106,6 +156,9 @@ func (p *Pool) Watch(_ context.Context, oid string, changed func()) (stop func()
 	w := &watch{changed}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.objects[oid] == nil {
+		return nil, fs.ErrNotExist
+	}
 	if p.watches == nil {
 		p.watches = make(map[*watch]string)
 	}

@@ -1,0 +1,105 @@
+//go:build ceph
+
+// Package rados is a cluster.Pool in Ceph, and what else a cluster of gateways
+// asks of one: to make the pool, and to shut a dead member out.
+package rados
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/ceph/go-ceph/rados"
+)
+
+// Config says how to reach a Ceph.
+type Config struct {
+	Conf    string        // "" is Ceph's default
+	User    string        // without "client."; "" is admin
+	Timeout time.Duration // of each answer; 0 is ten seconds
+}
+
+func (c *Config) name() string { return "client." + c.User }
+
+// Conn is a connection to a Ceph, safe for concurrent use.
+type Conn struct {
+	cfg  Config
+	conn *rados.Conn
+}
+
+// Connect reaches Ceph, or says in one line what to do.
+func Connect(cfg Config) (*Conn, error) {
+	if cfg.User == "" {
+		cfg.User = "admin"
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	conn, err := rados.NewConnWithUser(cfg.User)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.name(), errno(err))
+	}
+	if cfg.Conf != "" {
+		err = conn.ReadConfigFile(cfg.Conf)
+	} else {
+		err = conn.ReadDefaultConfigFile()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("Ceph's configuration %s cannot be read: %w; name another with --ceph-conf", cfg.Conf, errno(err))
+	}
+	seconds := strconv.Itoa(int(cfg.Timeout.Seconds() + 0.999))
+	for _, option := range []string{"client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"} {
+		err = errors.Join(err, conn.SetConfigOption(option, seconds))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
+	}
+	if err := conn.Connect(); err != nil {
+		return nil, cfg.refused(conn, errno(err))
+	}
+	return &Conn{cfg, conn}, nil
+}
+
+// refused says why Ceph did not let us in, and what to do.
+func (c *Config) refused(conn *rados.Conn, no syscall.Errno) error {
+	switch no {
+	case syscall.ETIMEDOUT:
+		mons, _ := conn.GetConfigOption("mon_host")
+		return fmt.Errorf("no monitor of %s answered within %v: %w; check mon_host and the network", mons, c.Timeout, no)
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Errorf("the monitors refused the key of %s: %w; compare it with: ceph auth get %s", c.name(), no, c.name())
+	case syscall.ENOENT:
+		ring, _ := conn.GetConfigOption("keyring")
+		return fmt.Errorf("no key of %s in %s: %w; get it with: ceph auth get %s", c.name(), ring, no, c.name())
+	}
+	return fmt.Errorf("%s: %w", c.name(), no)
+}
+
+// Close ends the connection. Its pools have been closed.
+func (c *Conn) Close() { c.conn.Shutdown() }
+
+// MakePool makes a pool unless there is one of that name.
+func (c *Conn) MakePool(name string) error {
+	if _, err := c.conn.GetPoolByName(name); err == nil {
+		return nil
+	}
+	if err := c.conn.MakePool(name); err != nil && errno(err) != syscall.EEXIST {
+		return errno(err)
+	}
+	return nil
+}
+
+// errno is what a library's error stands for.
+func errno(err error) syscall.Errno {
+	var no syscall.Errno
+	var code interface{ ErrorCode() int }
+	switch {
+	case errors.As(err, &no):
+		return no
+	case errors.As(err, &code):
+		return syscall.Errno(max(code.ErrorCode(), -code.ErrorCode()))
+	}
+	return syscall.EIO
+}
