@@ -33,6 +33,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strconv"
 	"strings"
@@ -52,8 +53,8 @@ import (
 type Config struct {
 	Conf    string // of Ceph; "" is its default
 	Keyring string // "" is as Conf says
-	User    string // cephx name without "client."; "" is admin
 	Key     string // of the user; "" is in the keyring
+	User    string // cephx name without "client."; "" is admin
 	FS      string // a file system's name; "" is the default one
 	Path    string // of the exported directory; "" is the root
 	// Identity is the same over restarts and differs between all gateways and
@@ -86,6 +87,7 @@ type FS struct {
 	tasks    sync.WaitGroup
 	events   events
 	moving   sync.Mutex // held by renames from one directory to another; first of all locks
+	names    nameLocks
 	open     openSet
 }
 
@@ -115,6 +117,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
 	fs := &FS{cfg: cfg, calls: make(chan struct{}, cfg.Calls), up: deaf{}}
 	fs.open.files = map[vino]int{}
+	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
 		return nil, err
 	}

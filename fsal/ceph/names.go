@@ -34,6 +34,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (ch fsal.DirChan
 	case o.typ == fsal.Directory:
 		return ch, syscall.EPERM
 	}
+	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return ch, err
@@ -60,6 +61,7 @@ func (n *node) Unlink(r *fsal.Req, name string) (ch fsal.DirChange, err error) {
 	if err := n.writable(name); err != nil {
 		return ch, err
 	}
+	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return ch, err
@@ -81,11 +83,13 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		return from, to, err
 	}
 	if n.id != d.id {
-		// Two at once could put directories into one another in libcephfs's cache,
-		// which then never finds the root again. Kernels have such a lock too.
+		// What lies above a directory stays so from the check in moves to the rename.
+		// Kernels have such a lock too.
 		n.fs.moving.Lock()
 		defer n.fs.moving.Unlock()
 	}
+	a, b := n.fs.names.lockBoth(n.id, name, d.id, newName)
+	defer n.fs.names.unlockBoth(a, b)
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return from, to, err
@@ -124,7 +128,37 @@ func (n *node) moves(k *call, r *fsal.Req, d *node, dir ll.Inode, name string, t
 		return true, nil // whatever it is, the rename says so
 	}
 	k.m.Put(there)
+	if n.id != d.id && st.Type == fsal.Directory && stThere.Type == fsal.Directory {
+		if err := n.outside(k, dir, idOf(&stThere)); err != nil {
+			return false, err
+		}
+	}
 	return idOf(&st) != idOf(&stThere), nil
+}
+
+// outside answers ENOTEMPTY where n lies below top. An MDS of Ceph 16 that is to put
+// a directory in the place of one that it lies in may lock the latter against
+// itself, and then answers nobody about it any more. FS.moving is held.
+func (n *node) outside(k *call, dir ll.Inode, top vino) error {
+	in, put := dir, func() {}
+	for id := n.id; id != n.fs.root; {
+		if id == top {
+			put()
+			return syscall.ENOTEMPTY
+		}
+		up, st, err := k.m.Lookup(&superuser, in, "..")
+		put()
+		if err != nil {
+			return k.judge(err)
+		}
+		if idOf(&st) == id { // the root of all
+			k.m.Put(up)
+			return nil
+		}
+		in, put, id = up, func() { k.m.Put(up) }, idOf(&st)
+	}
+	put()
+	return nil
 }
 
 // still is a directory that did not change.
