@@ -1,8 +1,6 @@
 package fs
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	iofs "io/fs"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/recovery"
+	"github.com/tidegate/tidegate/recovery/ganesha"
 )
 
 // segment is how long nfs-ganesha makes a directory's name before it goes on
@@ -92,11 +91,11 @@ func (t *ganeshaTree) readName(path, name string, last int) error {
 	if err != nil {
 		return err
 	}
-	c, whole := parseGanesha(name)
+	c, whole := ganesha.ParseName(name)
 	inner := false
 	for _, e := range entries {
 		if encoded, ok := strings.CutPrefix(e.Name(), "\x01"); ok && whole {
-			addGanesha(&c, encoded)
+			ganesha.AddHandle(&c, encoded)
 		} else if e.IsDir() && last == segment {
 			inner = true
 			if err := t.readName(filepath.Join(path, e.Name()), name+e.Name(), len(e.Name())); err != nil {
@@ -114,42 +113,4 @@ func (t *ganeshaTree) readName(path, name string, last int) error {
 
 func (t *ganeshaTree) skip(path, why string) {
 	t.skipped = append(t.skipped, fmt.Sprintf("skipped %s: %s", strconv.QuoteToASCII(path), why))
-}
-
-// parseGanesha takes ADDR-(LEN:OWNER) apart, and reports false if it does not
-// end where LEN says. What its client held is not on record.
-func parseGanesha(name string) (c recovery.Client, ok bool) {
-	addr, rest, _ := strings.Cut(name, "-(")
-	digits, shown, _ := strings.Cut(rest, ":")
-	n, err := strconv.Atoi(digits)
-	if err != nil || n <= 0 || len(shown) != n+1 || shown[n] != ')' {
-		return recovery.Client{}, false
-	}
-	c = recovery.Client{Owner: unhexOwner(shown[:n]), Addr: addr, Exclusive: true}
-	return c, c.Validate() == nil
-}
-
-// unhexOwner undoes 0x…, in which owners stand that are not printable or have a
-// slash in them. An owner that is itself printable and begins so stands as it is.
-func unhexOwner(shown string) string {
-	digits, ok := strings.CutPrefix(shown, "0x")
-	raw, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(raw) == 0 {
-		return shown
-	}
-	if !slices.ContainsFunc(raw, func(b byte) bool { return b < ' ' || b > '~' || b == '/' }) {
-		return shown
-	}
-	return string(raw)
-}
-
-// addGanesha adds a revoked handle. One that cannot be read, or is too many,
-// bars the client from reclaiming altogether.
-func addGanesha(c *recovery.Client, encoded string) {
-	h, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
-	if err != nil || len(h) == 0 || len(h) > recovery.MaxHandle || len(c.Handles) == recovery.MaxHandles {
-		c.Revoked = true
-		return
-	}
-	c.Handles = append(c.Handles, string(h))
 }

@@ -139,19 +139,6 @@ func TestImportCutOff(t *testing.T) {
 	t.Logf("%d states", len(e.seen))
 }
 
-func FuzzParseGanesha(f *testing.F) {
-	f.Add(ganeshaName("host"))
-	f.Add("::1-(4:0x61)")
-	f.Add("-(-1:)")
-	f.Add("-(1:x)")
-	f.Fuzz(func(t *testing.T, name string) {
-		c, ok := parseGanesha(name)
-		if ok && c.Validate() != nil {
-			t.Errorf("%q: %+v", name, c)
-		}
-	})
-}
-
 func FuzzDecodeRecord(f *testing.F) {
 	body := record{Client: recovery.Client{Owner: "a", Handles: []string{"h"}, Revoked: true}, run: 7}.encode()
 	f.Add(body[:strings.LastIndex(string(body), "crc32c")])
