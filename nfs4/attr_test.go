@@ -23,8 +23,8 @@ func sample() *subject {
 		Ctime: fsal.Time{Sec: 18, Nsec: 19}, Btime: fsal.Time{Sec: 20, Nsec: 21},
 	}
 	return &subject{
-		export: &export{Export: Export{ID: 77}, limits: limits, offers: offersOf(&limits, &attr), xattrs: true},
-		minor:  2, lease: lease, key: key, attr: attr, failed: wire.OK,
+		export: &export{Export: Export{ID: 77}, volume: volume{limits: limits, offers: offersOf(&limits, &attr), xattrs: true}},
+		minor:  2, lease: lease, owners: numbers{}, key: key, attr: attr, failed: wire.OK,
 		statfs: fsal.Statfs{Bytes: 30, BytesFree: 31, BytesAvail: 32, Files: 33, FilesFree: 34, FilesAvail: 35},
 	}
 }
@@ -61,7 +61,7 @@ var told = map[wire.Attr]func(*xdr.Encoder){
 	wire.AttrCaseInsensitive: word32(0),
 	wire.AttrCasePreserving:  word32(1),
 	wire.AttrChownRestricted: word32(1),
-	wire.AttrFilehandle:      func(e *xdr.Encoder) { e.Opaque([]byte("\x01\x00\x00\x00\x4dobject")) },
+	wire.AttrFilehandle:      func(e *xdr.Encoder) { e.Opaque([]byte("\x01\x00\x00\x00\x4dobject\x41\xc6\x70\x75\x41\xb3\x82\xf2")) },
 	wire.AttrFileID:          word64(12),
 	wire.AttrFilesAvail:      word64(35),
 	wire.AttrFilesFree:       word64(34),

@@ -121,7 +121,7 @@ func (s *Server) Duplicates() uint64 { return s.duplicates.Load() }
 
 // handle makes the file handle of a file with state; false if its export is gone.
 func (s *Server) handle(key state.FileKey) (wire.FH, bool) {
-	e := s.tree.exports[key.FS]
+	e := s.tree.Load().exports[key.FS]
 	if e == nil {
 		return nil, false
 	}

@@ -100,8 +100,10 @@ func (ch *channel) unbind(conn *rpc.Conn) {
 
 // link is what a connection remembers: rpc.Conn.Value.
 type link struct {
-	lane *meter.Lane                   // that the connection counts in
-	last atomic.Pointer[state.Session] // of the last SEQUENCE
+	lane   *meter.Lane                   // that the connection counts in
+	stripe uint                          // of users that it counts in
+	last   atomic.Pointer[state.Session] // of the last SEQUENCE
+	view   atomic.Pointer[view]          // of the last tree; nil until somebody was judged
 
 	mu       sync.Mutex
 	closed   bool       // Guarded by mu.
@@ -117,7 +119,8 @@ func (s *Server) linkOf(conn *rpc.Conn) *link {
 	if l, ok := conn.Value().(*link); ok {
 		return l
 	}
-	l := &link{lane: s.meter.Lane()}
+	s.links++
+	l := &link{lane: s.meter.Lane(), stripe: s.links % uint(len(visitors{}))}
 	conn.SetValue(l)
 	return l
 }

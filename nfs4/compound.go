@@ -24,6 +24,10 @@ type compound struct {
 	index int // of the operation that runs
 	size  int // bytes of the request, its RPC header included
 
+	from *link
+	tree *tree // as of the beginning
+	view *view // of tree; nil until somebody is judged
+
 	session  *state.Session
 	slot     *state.Slot
 	origin   state.Origin
@@ -35,6 +39,8 @@ type compound struct {
 	tooBig wire.Status // when it would grow beyond
 
 	cur, saved place
+	acting     *Grant      // that made req.Cred
+	groups     [16]uint32  // for req.Cred
 	nodes      []fsal.Node // put at the end
 	subject    subject     // whose attributes are told
 
@@ -47,6 +53,7 @@ type compound struct {
 // place is a file handle with its stateid (RFC 8881, 16.2.3.1).
 type place struct {
 	export *export // nil: no file handle
+	grant  *Grant  // what the client may do with it
 	key    fsal.Key
 	node   fsal.Node // nil until an operation needs it; owned by compound.nodes
 	id     state.Stateid
@@ -64,9 +71,11 @@ const (
 func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	c.srv, c.call, c.in, c.out = s, call, &call.In, &call.Out
 	c.bill.open(s, call.Conn)
+	c.from = s.linkOf(call.Conn)
+	c.tree = s.enter(c.from.stripe)
 	c.start = c.out.Len()
 	c.limit, c.tooBig = c.start+sessionless, wire.ErrRepTooBig
-	c.setCred(call.Cred)
+	c.req.Context = call.Context()
 	defer c.finish()
 	tag := c.in.Opaque(maxTag)
 	c.minor = c.in.Uint32()
@@ -97,16 +106,13 @@ func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 // nobody stands for callers without a credential.
 const nobody = 65534
 
-func (c *compound) setCred(cred rpc.Cred) {
-	c.req.Context = c.call.Context()
-	c.req.Cred = fsal.Cred{UID: nobody, GID: nobody}
-	if cred.Flavor == rpc.AuthSys {
-		c.req.Cred = fsal.Cred{UID: cred.UID, GID: cred.GID, Groups: cred.Groups}
-	}
-}
-
+// principal is who calls, whoever that is to an export.
 func (c *compound) principal() state.Principal {
-	return state.Principal{Flavor: c.call.Cred.Flavor, UID: c.req.Cred.UID}
+	p := state.Principal{Flavor: c.call.Cred.Flavor, UID: nobody}
+	if p.Flavor == rpc.AuthSys {
+		p.UID = c.call.Cred.UID
+	}
+	return p
 }
 
 // run walks the operations; their number goes to offset total of the reply.
@@ -152,7 +158,7 @@ func (c *compound) step(r *row) wire.Status {
 }
 
 // admit checks the operation's place in the COMPOUND (RFC 8881, 2.10.6 and
-// 16.2.3) and the file handles that it needs.
+// 16.2.3), the file handles that it needs, and the client's rights to them.
 func (c *compound) admit(r *row) wire.Status {
 	switch {
 	case r.run == nil:
@@ -170,7 +176,27 @@ func (c *compound) admit(r *row) wire.Status {
 	case r.needs&needsSaved != 0 && c.saved.export == nil:
 		return wire.ErrNoFileHandle
 	}
-	return wire.OK
+	return c.authorize(r)
+}
+
+// authorize checks that the client may do to the current and the saved file what
+// the operation does, and lets it act as the current one's export has it.
+func (c *compound) authorize(r *row) wire.Status {
+	if c.cur.export != nil {
+		c.as(c.cur.grant)
+	}
+	if r.asks != 0 {
+		if status := c.cur.grant.refuses(r.asks); status != wire.OK {
+			return status
+		}
+	}
+	if r.asksSaved == 0 {
+		return wire.OK
+	}
+	if !c.saved.grant.takes(c.call.Cred.Flavor) {
+		return wire.ErrAccess // WRONGSEC is not for these (RFC 8881, 2.6.3.1.1.7)
+	}
+	return c.saved.grant.refuses(r.asksSaved)
 }
 
 // finish gives back what the COMPOUND holds. It runs on a panic too, and then
@@ -187,6 +213,7 @@ func (c *compound) finish() {
 		n.Put()
 	}
 	clear(c.nodes)
+	c.tree.leave(c.from.stripe)
 	*c = compound{nodes: c.nodes[:0]}
 }
 

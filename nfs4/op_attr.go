@@ -10,24 +10,30 @@ import (
 	"github.com/tidegate/tidegate/xdr"
 )
 
-// accessRow says what a bit of ACCESS means for directories and for others; 0
-// where it means nothing.
+// leave is what the file system and the export must allow; the zero leave is of
+// what means nothing.
+type leave struct {
+	file   fsal.Access
+	rights Rights
+}
+
+// accessRow says what a bit of ACCESS means for directories and for others.
 type accessRow struct {
 	bit        uint32
-	dir, other fsal.Access
+	dir, other leave
 	xattr      bool // RFC 8276, 8.5
 }
 
 var accessRows = [...]accessRow{
-	{bit: wire.AccessRead, dir: fsal.MayRead, other: fsal.MayRead},
-	{bit: wire.AccessLookup, dir: fsal.MayExecute},
-	{bit: wire.AccessModify, dir: fsal.MayWrite | fsal.MayExecute, other: fsal.MayWrite},
-	{bit: wire.AccessExtend, dir: fsal.MayWrite | fsal.MayExecute, other: fsal.MayWrite},
-	{bit: wire.AccessDelete, dir: fsal.MayWrite | fsal.MayExecute},
-	{bit: wire.AccessExecute, other: fsal.MayExecute},
-	{bit: wire.AccessXARead, dir: fsal.MayRead, other: fsal.MayRead, xattr: true},
-	{bit: wire.AccessXAWrite, dir: fsal.MayWrite, other: fsal.MayWrite, xattr: true},
-	{bit: wire.AccessXAList, dir: fsal.MayRead, other: fsal.MayRead, xattr: true},
+	{bit: wire.AccessRead, dir: leave{fsal.MayRead, RightSee}, other: leave{fsal.MayRead, RightRead}},
+	{bit: wire.AccessLookup, dir: leave{fsal.MayExecute, RightSee}},
+	{bit: wire.AccessModify, dir: leave{fsal.MayWrite | fsal.MayExecute, RightChange}, other: leave{fsal.MayWrite, RightWrite}},
+	{bit: wire.AccessExtend, dir: leave{fsal.MayWrite | fsal.MayExecute, RightChange}, other: leave{fsal.MayWrite, RightWrite}},
+	{bit: wire.AccessDelete, dir: leave{fsal.MayWrite | fsal.MayExecute, RightChange}},
+	{bit: wire.AccessExecute, other: leave{fsal.MayExecute, RightRead}},
+	{bit: wire.AccessXARead, dir: leave{fsal.MayRead, RightSee}, other: leave{fsal.MayRead, RightSee}, xattr: true},
+	{bit: wire.AccessXAWrite, dir: leave{fsal.MayWrite, RightChange}, other: leave{fsal.MayWrite, RightChange}, xattr: true},
+	{bit: wire.AccessXAList, dir: leave{fsal.MayRead, RightSee}, other: leave{fsal.MayRead, RightSee}, xattr: true},
 }
 
 func (c *compound) access(a wire.AccessArgs) wire.Status {
@@ -51,11 +57,11 @@ func (c *compound) access(a wire.AccessArgs) wire.Status {
 		if !r.xattr || c.minor >= 2 {
 			known |= r.bit
 		}
-		if a.Access&r.bit == 0 || need == 0 || r.xattr && !xattrs {
+		if a.Access&r.bit == 0 || need.file == 0 || r.xattr && !xattrs {
 			continue
 		}
 		res.Supported |= r.bit
-		if have&need == need {
+		if have&need.file == need.file && c.cur.grant.Rights&need.rights != 0 {
 			res.Access |= r.bit
 		}
 	}
@@ -117,6 +123,9 @@ func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
 	var f fsal.File
 	if set.Mask&fsal.SetSize != 0 {
 		if status := resizable(n.Type()); status != wire.OK {
+			return 0, status
+		}
+		if status := c.cur.grant.refuses(RightWrite); status != wire.OK {
 			return 0, status
 		}
 		h, status := c.use(a.Stateid, state.ShareWrite)

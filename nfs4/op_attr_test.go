@@ -289,9 +289,9 @@ func TestAccess(t *testing.T) {
 // GETATTR itself allocates nothing.
 func TestGetattrAllocs(t *testing.T) {
 	s := newServer(t, twoExports(t)...)
-	e := s.tree.exports[firstID]
+	e := s.tree.Load().exports[firstID]
 	out := xdr.NewEncoder(make([]byte, 0, 4096))
-	c := &compound{srv: s, out: &out, minor: 2, limit: 4096, cur: place{export: e, key: e.root}}
+	c := &compound{srv: s, call: new(rpc.Call), out: &out, minor: 2, limit: 4096, cur: place{export: e, grant: e.open, key: e.root}}
 	c.req.Context = t.Context()
 	if _, status := c.node(); status != wire.OK {
 		t.Fatal(status)

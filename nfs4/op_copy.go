@@ -39,6 +39,7 @@ func (c *compound) copy(a wire.CopyArgs) wire.Status {
 	if status != wire.OK {
 		return status
 	}
+	c.as(c.cur.grant)
 	// Taken before the first byte, as in write.
 	verifier := c.cur.export.FS.WriteVerifier()
 	done, err := c.transfer(dst.File, src.File, &a, n)

@@ -13,7 +13,7 @@ func (c *compound) wish(o *opening) state.Wish {
 	if o.args.Claim.Claim == wire.ClaimPrevious {
 		return reclaimed[o.args.Claim.DelegateType]
 	}
-	if c.cur.export.NoDelegations || !c.srv.callable(c.session.Client) {
+	if c.cur.export.NoDelegations || c.cur.grant.NoDelegations || !c.srv.callable(c.session.Client) {
 		return state.WishNone
 	}
 	switch want := o.args.ShareAccess & wire.OpenShareAccessWantDelegMask; {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 func changeInfo(d fsal.DirChange) wire.ChangeInfo {
@@ -74,7 +75,7 @@ func (c *compound) parent() (*export, fsal.Node, wire.Status) {
 	case c.cur.key == e.root && e.above == nil:
 		return nil, nil, wire.ErrNoEnt
 	case c.cur.key == e.root:
-		return c.srv.tree.root, e.above.parent, wire.OK
+		return c.tree.root, &pseudoNode{dir: e.above.parent}, wire.OK
 	}
 	up, err := n.Parent(&c.req)
 	return e, up, statusOf(err)
@@ -118,7 +119,7 @@ func (c *compound) create(a wire.CreateArgs) wire.Status {
 	if err != nil {
 		return statusOf(err)
 	}
-	c.cur = place{export: c.cur.export, key: n.Key(), node: c.own(n)}
+	c.cur = place{export: c.cur.export, grant: c.cur.grant, key: n.Key(), node: c.own(n)}
 	wire.CreateRes{CInfo: changeInfo(change), AttrSet: setBits(set, a.CreateAttrs.Mask)}.Encode(c.out)
 	return wire.OK
 }
@@ -264,29 +265,53 @@ func (c *compound) secinfo(a wire.SecinfoArgs) wire.Status {
 	if err != nil {
 		return statusOf(err)
 	}
-	n.Put()
-	return c.flavors()
+	defer n.Put()
+	g, status := c.grantAt(n)
+	if status != wire.OK {
+		return status
+	}
+	return c.flavors(g)
+}
+
+// grantAt is what the client may do with n, which the current directory has.
+func (c *compound) grantAt(n fsal.Node) (*Grant, wire.Status) {
+	if junction, ok := n.(*pseudoNode); ok && junction.dir.export != nil {
+		return c.grantOf(junction.dir.export)
+	}
+	return c.cur.grant, wire.OK
 }
 
 func (c *compound) secinfoNoName(a wire.SecinfoNoNameArgs) wire.Status {
+	e := c.cur.export
 	switch a.Style {
 	case wire.SecinfoStyleCurrentFH:
 	case wire.SecinfoStyleParent:
-		_, n, status := c.parent()
+		above, n, status := c.parent()
 		if status != wire.OK {
 			return status
 		}
 		n.Put()
+		e = above
 	default:
 		return wire.ErrBadXDR
 	}
-	return c.flavors()
+	g, status := c.grantOf(e)
+	if status != wire.OK {
+		return status
+	}
+	return c.flavors(g)
 }
 
-// flavors writes which security flavors are taken, everywhere the same, and
+// flavors writes which security flavors are taken, the strongest first, and
 // consumes the current file handle (RFC 8881, 2.6.3.1.1.8).
-func (c *compound) flavors() wire.Status {
-	wire.SecinfoRes{Flavors: []wire.SecinfoFlavor{{Flavor: wire.AuthSys}}}.Encode(c.out)
+func (c *compound) flavors(g *Grant) wire.Status {
+	var res wire.SecinfoRes
+	for _, flavor := range [...]uint32{rpc.AuthSys, rpc.AuthNone} {
+		if g.takes(flavor) {
+			res.Flavors = append(res.Flavors, wire.SecinfoFlavor{Flavor: flavor})
+		}
+	}
+	res.Encode(c.out)
 	c.cur = place{}
 	return wire.OK
 }

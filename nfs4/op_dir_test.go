@@ -305,7 +305,7 @@ func TestSecinfo(t *testing.T) {
 			t.Errorf("GETFH after %+v: %v", tt.op, status)
 		}
 		got := results[len(results)-2].Body.(wire.SecinfoRes)
-		if len(got.Flavors) != 1 || got.Flavors[0].Flavor != rpc.AuthSys {
+		if len(got.Flavors) != 2 || got.Flavors[0].Flavor != rpc.AuthSys || got.Flavors[1].Flavor != rpc.AuthNone {
 			t.Errorf("%+v: %+v", tt.op, got)
 		}
 	}

@@ -72,6 +72,7 @@ func (c *compound) openFor(id wire.Stateid, want state.Share) (file, wire.Status
 }
 
 func (c *compound) openAt(p *place, id wire.Stateid, want state.Share) (file, wire.Status) {
+	c.as(p.grant)
 	h, status := c.useAt(p, id, want)
 	switch {
 	case status != wire.OK:

@@ -34,6 +34,9 @@ func (c *compound) open(a wire.OpenArgs) wire.Status {
 		return status
 	}
 	defer o.close()
+	if status := c.cur.grant.refuses(rightsOf(o.access)); status != wire.OK {
+		return status
+	}
 	claim, ok := claims[a.Claim.Claim]
 	if !ok {
 		return wire.ErrInval
@@ -61,6 +64,22 @@ func (c *compound) newOpening(a *wire.OpenArgs) (*opening, wire.Status) {
 		return nil, wire.ErrInval
 	}
 	return o, wire.OK
+}
+
+// rightsOf is what an export must allow for an open.
+func rightsOf(access state.Share) (r Rights) {
+	if access&state.ShareRead != 0 {
+		r |= RightRead
+	}
+	if access&state.ShareWrite != 0 {
+		r |= RightWrite
+	}
+	return r
+}
+
+// byName reports whether a claim goes through a name in the current directory.
+func byName(claim wire.ClaimType) bool {
+	return claim == wire.ClaimNull || claim == wire.ClaimDelegateCur
 }
 
 // claims says how each claim finds its file (RFC 8881, 18.16.3).
@@ -94,6 +113,9 @@ func (c *compound) openName(o *opening) wire.Status {
 	if dir.Type() != fsal.Directory {
 		return notDirectory(dir.Type())
 	}
+	if !c.cur.grant.takes(c.call.Cred.Flavor) {
+		return wire.ErrWrongSec
+	}
 	name, status := c.name(o.args.Claim.File)
 	if status != wire.OK {
 		return status
@@ -125,8 +147,7 @@ func (c *compound) openCreate(o *opening, dir fsal.Node, name string) wire.Statu
 		n, err := dir.Lookup(&c.req, name)
 		if err == nil {
 			o.node = c.own(n)
-			c.existing(o, dir, spec.Attr)
-			return wire.OK
+			return c.existing(o, dir, spec.Attr)
 		}
 		if !errors.Is(err, syscall.ENOENT) {
 			return statusOf(err)
@@ -153,6 +174,9 @@ func (c *compound) createSpec(o *opening) (spec fsal.CreateSpec, status wire.Sta
 }
 
 func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.CreateSpec) wire.Status {
+	if status := c.cur.grant.refuses(RightChange); status != wire.OK {
+		return status
+	}
 	made, err := dir.Create(&c.req, name, spec)
 	if err != nil {
 		return statusOf(err)
@@ -169,11 +193,14 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 
 // existing notes what UNCHECKED found; of its attributes only a size of 0
 // counts (RFC 8881, 18.16.3).
-func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) {
+func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) wire.Status {
 	if d, err := dir.Getattr(&c.req); err == nil {
 		o.dir = fsal.DirChange{Before: d.Change, After: d.Change}
 	}
-	o.truncate = attr.Mask&fsal.SetSize != 0 && attr.Size == 0
+	if o.truncate = attr.Mask&fsal.SetSize != 0 && attr.Size == 0; o.truncate {
+		return c.cur.grant.refuses(RightWrite)
+	}
+	return wire.OK
 }
 
 // grant asks the state for the open and writes the result.
@@ -191,7 +218,7 @@ func (c *compound) grant(o *opening) wire.Status {
 	if err != nil {
 		return statusOf(err)
 	}
-	c.cur = place{export: c.cur.export, key: o.node.Key(), node: o.node, id: opened.Stateid}
+	c.cur = place{export: c.cur.export, grant: c.cur.grant, key: o.node.Key(), node: o.node, id: opened.Stateid}
 	wire.OpenRes{
 		Stateid:    wire.Stateid(opened.Stateid),
 		CInfo:      changeInfo(o.dir),

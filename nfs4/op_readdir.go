@@ -11,8 +11,8 @@ import (
 // listing is a READDIR under way.
 type listing struct {
 	c      *compound
-	pseudo *pseudoDir // what is listed, if that is a pseudo directory
-	here   subject    // the entry, if it is not a junction
+	pseudo *pseudoNode // what is listed, if that is a pseudo directory
+	here   subject     // the entry, if it is not a junction
 	want   wire.Bitmap
 
 	end   int         // where the entries in the reply must end
@@ -75,8 +75,8 @@ func (c *compound) newListing(dir fsal.Node, a *wire.ReaddirArgs) (*listing, wir
 	if l.names = int(a.DirCount); l.names == 0 {
 		l.names = room
 	}
-	l.pseudo, _ = dir.(*pseudoDir)
-	l.here = subject{export: c.cur.export, minor: c.minor, lease: c.srv.state.Lease()}
+	l.pseudo, _ = dir.(*pseudoNode)
+	l.here = subject{export: c.cur.export, minor: c.minor, lease: c.srv.state.Lease(), owners: c.srv.cfg.Owners}
 	return l, statusOf(l.here.weigh(&c.req, l.want))
 }
 
@@ -125,7 +125,7 @@ func (l *listing) add(e *fsal.DirEntry) bool {
 // of its root (RFC 8881, 7.3 and 5.8.2.23).
 func (l *listing) subject(e *fsal.DirEntry) *subject {
 	if l.pseudo != nil {
-		if x := l.pseudo.entry(e.Name); x != nil && x.export != nil {
+		if x := l.pseudo.dir.entry(e.Name); x != nil && x.export != nil {
 			return l.c.rootOf(x.export, l.want)
 		}
 	}
@@ -135,13 +135,26 @@ func (l *listing) subject(e *fsal.DirEntry) *subject {
 
 // rootOf makes the root of e the subject of attributes.
 func (c *compound) rootOf(e *export, want wire.Bitmap) *subject {
-	root, err := e.FS.Root(&c.req)
-	if err == nil {
-		defer root.Put()
-		err = c.describe(e, root, want)
-	}
-	if err != nil {
-		c.subject = subject{export: e, minor: c.minor, failed: statusOf(err)}
+	if status := c.describeRoot(e, want); status != wire.OK {
+		c.subject = subject{export: e, minor: c.minor, failed: status}
 	}
 	return &c.subject
+}
+
+func (c *compound) describeRoot(e *export, want wire.Bitmap) wire.Status {
+	g, status := c.grantOf(e)
+	switch {
+	case status != wire.OK:
+		return status
+	case !g.takes(c.call.Cred.Flavor):
+		return wire.ErrWrongSec // RFC 8881, 18.29.4
+	}
+	c.as(g)
+	defer c.as(c.cur.grant)
+	root, err := e.FS.Root(&c.req)
+	if err != nil {
+		return statusOf(err)
+	}
+	defer root.Put()
+	return statusOf(c.describe(e, root, want))
 }

@@ -7,13 +7,16 @@ import (
 
 // row is what COMPOUND must know of an operation before it runs.
 type row struct {
-	op      wire.Op // as it stands in the reply
-	first   bool    // may begin a COMPOUND
-	minor   uint32  // first minor version that has it
-	needs   needs
-	room    int // bytes that the result takes beside opaque data, checked before it runs
-	run     func(*compound) wire.Status
-	refusal wire.Status // where run is nil
+	op    wire.Op // as it stands in the reply
+	first bool    // may begin a COMPOUND
+	minor uint32  // first minor version that has it
+	needs needs
+	// asks is what the client must be allowed to do to the current file, asksSaved
+	// to the saved one; OPEN and SETATTR find out more.
+	asks, asksSaved Rights
+	room            int // bytes that the result takes beside opaque data, checked before it runs
+	run             func(*compound) wire.Status
+	refusal         wire.Status // where run is nil
 
 	errorBody bool // a result other than OK has more than a status
 }
@@ -71,16 +74,16 @@ var rows = [...]row{
 
 	{op: wire.OpAccess, needs: needsCurrent, room: 8, run: typed(wire.DecodeAccessArgs, (*compound).access)},
 	{op: wire.OpGetattr, needs: needsCurrent, run: typed(wire.DecodeGetattrArgs, (*compound).getattr)},
-	{op: wire.OpSetattr, needs: needsCurrent, room: roomBitmap, errorBody: true, run: (*compound).setattr},
+	{op: wire.OpSetattr, needs: needsCurrent, asks: RightChange, room: roomBitmap, errorBody: true, run: (*compound).setattr},
 	{op: wire.OpVerify, needs: needsCurrent, run: typed(wire.DecodeVerifyArgs, (*compound).verify)},
 	{op: wire.OpNverify, needs: needsCurrent, run: typed(wire.DecodeNverifyArgs, (*compound).nverify)},
 
 	{op: wire.OpLookup, needs: needsCurrent, run: typed(wire.DecodeLookupArgs, (*compound).lookup)},
 	{op: wire.OpLookupp, needs: needsCurrent, run: (*compound).lookupp},
-	{op: wire.OpCreate, needs: needsCurrent, room: roomChangeInfo + roomBitmap, run: typed(wire.DecodeCreateArgs, (*compound).create)},
-	{op: wire.OpRemove, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeRemoveArgs, (*compound).remove)},
-	{op: wire.OpRename, needs: needsCurrent | needsSaved, room: 2 * roomChangeInfo, run: typed(wire.DecodeRenameArgs, (*compound).rename)},
-	{op: wire.OpLink, needs: needsCurrent | needsSaved, room: roomChangeInfo, run: typed(wire.DecodeLinkArgs, (*compound).link)},
+	{op: wire.OpCreate, needs: needsCurrent, asks: RightChange, room: roomChangeInfo + roomBitmap, run: typed(wire.DecodeCreateArgs, (*compound).create)},
+	{op: wire.OpRemove, needs: needsCurrent, asks: RightChange, room: roomChangeInfo, run: typed(wire.DecodeRemoveArgs, (*compound).remove)},
+	{op: wire.OpRename, needs: needsCurrent | needsSaved, asks: RightChange, asksSaved: RightChange, room: 2 * roomChangeInfo, run: typed(wire.DecodeRenameArgs, (*compound).rename)},
+	{op: wire.OpLink, needs: needsCurrent | needsSaved, asks: RightChange, asksSaved: RightChange, room: roomChangeInfo, run: typed(wire.DecodeLinkArgs, (*compound).link)},
 	{op: wire.OpReadlink, needs: needsCurrent, run: (*compound).readlink},
 	{op: wire.OpReaddir, needs: needsCurrent, run: typed(wire.DecodeReaddirArgs, (*compound).readdir)},
 	{op: wire.OpSecinfo, needs: needsCurrent, room: 16, run: typed(wire.DecodeSecinfoArgs, (*compound).secinfo)},
@@ -95,20 +98,20 @@ var rows = [...]row{
 	{op: wire.OpDelegReturn, needs: needsCurrent, run: typed(wire.DecodeDelegReturnArgs, (*compound).delegReturn)},
 	{op: wire.OpGetDirDelegation, needs: needsCurrent, room: 8, run: typed(wire.DecodeGetDirDelegationArgs, (*compound).getDirDelegation)},
 
-	{op: wire.OpRead, needs: needsCurrent, room: 8, run: typed(wire.DecodeReadArgs, (*compound).read)},
-	{op: wire.OpWrite, needs: needsCurrent, room: 8 + roomVerifier, run: typed(wire.DecodeWriteArgs, (*compound).write)},
+	{op: wire.OpRead, needs: needsCurrent, asks: RightRead, room: 8, run: typed(wire.DecodeReadArgs, (*compound).read)},
+	{op: wire.OpWrite, needs: needsCurrent, asks: RightWrite, room: 8 + roomVerifier, run: typed(wire.DecodeWriteArgs, (*compound).write)},
 	{op: wire.OpCommit, needs: needsCurrent, room: roomVerifier, run: typed(wire.DecodeCommitArgs, (*compound).commit)},
 
-	{op: wire.OpAllocate, minor: 2, needs: needsCurrent, run: typed(wire.DecodeAllocateArgs, (*compound).allocate)},
-	{op: wire.OpDeallocate, minor: 2, needs: needsCurrent, run: typed(wire.DecodeDeallocateArgs, (*compound).deallocate)},
-	{op: wire.OpSeek, minor: 2, needs: needsCurrent, room: 4 + 8, run: typed(wire.DecodeSeekArgs, (*compound).seek)},
+	{op: wire.OpAllocate, minor: 2, needs: needsCurrent, asks: RightWrite, run: typed(wire.DecodeAllocateArgs, (*compound).allocate)},
+	{op: wire.OpDeallocate, minor: 2, needs: needsCurrent, asks: RightWrite, run: typed(wire.DecodeDeallocateArgs, (*compound).deallocate)},
+	{op: wire.OpSeek, minor: 2, needs: needsCurrent, asks: RightRead, room: 4 + 8, run: typed(wire.DecodeSeekArgs, (*compound).seek)},
 	{op: wire.OpIOAdvise, minor: 2, needs: needsCurrent, room: 4, run: typed(wire.DecodeIOAdviseArgs, (*compound).ioAdvise)},
-	{op: wire.OpCopy, minor: 2, needs: needsCurrent | needsSaved, room: roomCopy, run: typed(wire.DecodeCopyArgs, (*compound).copy)},
-	{op: wire.OpClone, minor: 2, needs: needsCurrent | needsSaved, run: typed(wire.DecodeCloneArgs, (*compound).clone)},
+	{op: wire.OpCopy, minor: 2, needs: needsCurrent | needsSaved, asks: RightWrite, asksSaved: RightRead, room: roomCopy, run: typed(wire.DecodeCopyArgs, (*compound).copy)},
+	{op: wire.OpClone, minor: 2, needs: needsCurrent | needsSaved, asks: RightWrite, asksSaved: RightRead, run: typed(wire.DecodeCloneArgs, (*compound).clone)},
 	{op: wire.OpGetxattr, minor: 2, needs: needsCurrent, room: 4, run: typed(wire.DecodeGetxattrArgs, (*compound).getxattr)},
-	{op: wire.OpSetxattr, minor: 2, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeSetxattrArgs, (*compound).setxattr)},
+	{op: wire.OpSetxattr, minor: 2, needs: needsCurrent, asks: RightChange, room: roomChangeInfo, run: typed(wire.DecodeSetxattrArgs, (*compound).setxattr)},
 	{op: wire.OpListxattrs, minor: 2, needs: needsCurrent, room: roomXattrs, run: typed(wire.DecodeListxattrsArgs, (*compound).listxattrs)},
-	{op: wire.OpRemovexattr, minor: 2, needs: needsCurrent, room: roomChangeInfo, run: typed(wire.DecodeRemovexattrArgs, (*compound).removexattr)},
+	{op: wire.OpRemovexattr, minor: 2, needs: needsCurrent, asks: RightChange, room: roomChangeInfo, run: typed(wire.DecodeRemovexattrArgs, (*compound).removexattr)},
 }
 
 // known is one more than the highest operation of the protocol.

@@ -1,53 +1,20 @@
 package nfs4
 
 import (
-	"encoding/binary"
 	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
-	"github.com/tidegate/tidegate/xdr"
 )
-
-// A file handle is a format byte, the export's id (4 bytes) and the fsal.Key.
-const (
-	handleFormat = 1
-	handleHead   = 5
-	maxHandle    = handleHead + fsal.MaxKey
-)
-
-// appendFH appends the file handle of an object as an opaque.
-func appendFH(out *xdr.Encoder, e *export, key *fsal.Key) {
-	n := handleHead + key.Len()
-	out.Uint32(uint32(n))
-	b := append(out.Grow(n)[:0], handleFormat)
-	key.AppendTo(binary.BigEndian.AppendUint32(b, e.ID))
-	out.Pad(n)
-}
-
-// parseHandle finds the export of a file handle that a client sent: BADHANDLE
-// if this server never made it, STALE if its export is gone.
-func (t *tree) parseHandle(fh wire.FH) (*export, fsal.Key, wire.Status) {
-	if len(fh) <= handleHead || fh[0] != handleFormat {
-		return nil, fsal.Key{}, wire.ErrBadHandle
-	}
-	key, ok := fsal.MakeKey(fh[handleHead:])
-	if !ok {
-		return nil, fsal.Key{}, wire.ErrBadHandle
-	}
-	e := t.exports[binary.BigEndian.Uint32(fh[1:])]
-	if e == nil {
-		return nil, fsal.Key{}, wire.ErrStale
-	}
-	return e, key, wire.OK
-}
 
 // node returns the object that the current file handle names. The compound
 // owns it.
 func (c *compound) node() (fsal.Node, wire.Status) { return c.nodeAt(&c.cur) }
 
+// nodeAt returns the object at p, and lets the compound act as p's export has it.
 func (c *compound) nodeAt(p *place) (fsal.Node, wire.Status) {
+	c.as(p.grant)
 	if p.node == nil {
 		n, err := p.export.FS.Resolve(&c.req, p.key)
 		if err != nil {
@@ -58,8 +25,12 @@ func (c *compound) nodeAt(p *place) (fsal.Node, wire.Status) {
 	return p.node, wire.OK
 }
 
-// own makes the compound put n at its end.
+// own makes the compound put n at its end. A pseudo directory shows the client
+// what it may see.
 func (c *compound) own(n fsal.Node) fsal.Node {
+	if d, ok := n.(*pseudoNode); ok {
+		d.viewer = c
+	}
 	c.nodes = append(c.nodes, n)
 	return n
 }
@@ -68,14 +39,27 @@ func (c *compound) own(n fsal.Node) fsal.Node {
 // junction of the pseudo file system leads into its export.
 func (c *compound) enter(e *export, n fsal.Node) wire.Status {
 	c.own(n)
-	if d, ok := n.(*pseudoDir); ok && d.export != nil {
-		root, err := d.export.FS.Root(&c.req)
+	junction, ok := n.(*pseudoNode)
+	if ok = ok && junction.dir.export != nil; ok {
+		e = junction.dir.export
+	}
+	g, status := c.grantOf(e)
+	switch {
+	case status != wire.OK:
+		return status
+	case g.Rights == 0:
+		return wire.ErrNoEnt
+	case !g.takes(c.call.Cred.Flavor):
+		return wire.ErrWrongSec
+	}
+	if c.as(g); ok {
+		root, err := e.FS.Root(&c.req)
 		if err != nil {
 			return statusOf(err)
 		}
-		e, n = d.export, c.own(root)
+		n = c.own(root)
 	}
-	c.cur = place{export: e, key: n.Key(), node: n}
+	c.cur = place{export: e, grant: g, key: n.Key(), node: n}
 	return wire.OK
 }
 
@@ -111,17 +95,53 @@ func component(name []byte) (string, wire.Status) {
 }
 
 func (c *compound) putFH(a wire.PutFHArgs) wire.Status {
-	e, key, status := c.srv.tree.parseHandle(a.Object)
-	if status == wire.OK {
-		c.cur = place{export: e, key: key}
+	e, key, status := c.tree.parseHandle(a.Object)
+	if status != wire.OK {
+		return status
 	}
-	return status
+	// RFC 8881, table 12 has no ACCESS for PUTFH: to who may not see the export it
+	// is as good as gone.
+	return c.put(e, key, wire.ErrStale)
 }
 
 func (c *compound) putRootFH() wire.Status {
-	e := c.srv.tree.root
-	c.cur = place{export: e, key: e.root}
+	return c.put(c.tree.root, c.tree.root.root, wire.ErrAccess)
+}
+
+// put makes an object of e the current file handle, or answers unseen if the
+// client does not see e.
+func (c *compound) put(e *export, key fsal.Key, unseen wire.Status) wire.Status {
+	g, status := c.grantOf(e)
+	switch {
+	case status != wire.OK:
+		return status
+	case g.Rights == 0:
+		return unseen
+	case !g.takes(c.call.Cred.Flavor) && !c.excused():
+		return wire.ErrWrongSec
+	}
+	c.cur = place{export: e, grant: g, key: key}
 	return wire.OK
+}
+
+// excused reports whether what follows an operation that puts a file handle in
+// place keeps it from answering WRONGSEC (RFC 8881, 2.6.3.1.1).
+func (c *compound) excused() bool {
+	d := *c.in
+	for range c.count - c.index - 1 {
+		switch op := wire.Op(d.Uint32()); op {
+		case wire.OpSaveFH:
+			continue
+		case wire.OpPutFH, wire.OpPutRootFH, wire.OpPutPubFH, wire.OpRestoreFH,
+			wire.OpLookup, wire.OpLookupp, wire.OpSecinfo, wire.OpSecinfoNoName:
+			return true
+		case wire.OpOpen:
+			return byName(wire.DecodeOpenArgs(&d).Claim.Claim)
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func (c *compound) getFH() wire.Status {
@@ -135,6 +155,9 @@ func (c *compound) saveFH() wire.Status {
 }
 
 func (c *compound) restoreFH() wire.Status {
+	if !c.saved.grant.takes(c.call.Cred.Flavor) && !c.excused() {
+		return wire.ErrWrongSec
+	}
 	c.cur = c.saved
 	return wire.OK
 }

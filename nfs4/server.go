@@ -31,13 +31,17 @@ const (
 type Config struct {
 	State   state.Config // but for its Callbacks
 	Exports []Export
+	// HandleKey makes file handles that nobody else can make: the same for all
+	// servers of the same file systems, at every start. Empty is a random one,
+	// whose handles end with the Server.
+	HandleKey []byte
 	// Major tells this server from others that do not share its sessions, Scope
 	// is one for all servers of the same file systems (RFC 8881, 2.10.4).
 	Major, Scope string
 	Impl         string // what EXCHANGE_ID tells of the server: name and version
 	// Minors are the first and the last minor version to serve; zero: 1 and 2.
 	Minors [2]uint32
-	Log          *zap.Logger
+	Log    *zap.Logger
 }
 
 // Server answers NFSv4 calls.
@@ -49,11 +53,16 @@ type Server struct {
 
 	cfg       Config
 	state     *state.Store
-	tree      *tree
+	tree      atomic.Pointer[tree]
 	log       *zap.Logger
 	compounds sync.Pool
 	seed      maphash.Seed
 	linkMu    sync.Mutex // makes links
+	links     uint       // Guarded by linkMu. Made so far.
+
+	exporting sync.Mutex       // held around a change of tree
+	gates     map[uint32]*gate // Guarded by exporting. Before IDs that are not cleared.
+	cleared   chan struct{}    // Guarded by exporting. Closed when all trees before are gone; may be nil.
 
 	meter      *meter.Meter
 	warnings   *rate.Limiter // of what clients cause
@@ -66,12 +75,17 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Minors == [2]uint32{} {
 		cfg.Minors = [2]uint32{1, 2}
 	}
-	tree, err := newTree(cfg.Exports)
+	seal, err := newSeal(cfg.HandleKey)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, tree: tree, log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
+	tree, err := newTree(cfg.Exports, seal, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, gates: make(map[uint32]*gate), log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
 		warnings: rate.NewLimiter(rate.Every(time.Minute), 1)}
+	s.tree.Store(tree)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	cfg.State.Callbacks = s
 	s.state = state.New(cfg.State)

@@ -65,7 +65,7 @@ type ExportStats struct {
 
 // Exports returns the exports in force, by their places.
 func (s *Server) Exports() (all []ExportStats) {
-	for id, e := range s.tree.exports {
+	for id, e := range s.tree.Load().exports {
 		if id != 0 {
 			all = append(all, ExportStats{ID: id, Path: e.Path, Use: e.account.Use()})
 		}
@@ -96,7 +96,9 @@ func (s *Server) Clients() []ClientStats {
 // Probe asks an export's file system for its root and its capacity, as a client
 // would; the error is the file system's. It takes as long as that does.
 func (s *Server) Probe(ctx context.Context, id uint32) error {
-	e := s.tree.exports[id]
+	t := s.enter(0)
+	defer t.leave(0)
+	e := t.exports[id]
 	if e == nil {
 		return fsal.EBADHANDLE
 	}

@@ -23,40 +23,60 @@ type Export struct {
 	FS   fsal.FS
 	// NoDelegations keeps clients from getting any for this export's files.
 	NoDelegations bool
+	// MaxRead and MaxWrite bound READ and WRITE, in bytes; 0 leaves that to the FS.
+	MaxRead, MaxWrite uint32
+	// Judge says what clients may do; nil: everybody everything, as themselves.
+	Judge Judge
 }
 
-// export is an Export in force, or the pseudo file system itself with ID 0.
+// export is an Export in force, or the pseudo file system itself with ID 0. It is
+// immutable.
 type export struct {
 	Export
-	root   fsal.Key
-	limits fsal.Limits
-	above  *pseudoDir // the junction; nil for the root of everything
-	offers [3]offer   // by minor version
-	xattrs bool       // there are operations for them, and the tree has them
+	volume
+	seal  seal
+	index int        // in tree.all
+	above *pseudoDir // the junction; nil for the root of everything
+	open  *Grant     // of everybody; nil with a Judge
+	// entrance is closed to clients while another file system is cleared away that
+	// had the same ID; nil: there was none.
+	entrance *gate
 
 	account *meter.Account
 }
 
+// volume is what is known of an export's file system.
+type volume struct {
+	root   fsal.Key
+	limits fsal.Limits
+	offers [3]offer // by minor version
+	xattrs bool     // there are operations for them, and the tree has them
+}
+
 // tree is the pseudo file system with what is exported below it (RFC 8881, 7.3).
+// It is immutable but for the count of its users.
 type tree struct {
 	root    *export            // where PUTROOTFH leads
 	exports map[uint32]*export // by ID, the pseudo file system included
+	all     []*export          // by index
+	seal    seal
+	users   visitors
 }
 
-// newTree hangs the exports up. An error says which of them clash.
-func newTree(exports []Export) (*tree, error) {
-	t := &tree{exports: make(map[uint32]*export)}
+// newTree hangs the exports up. What stays of the tree before, which may be nil,
+// keeps its accounts and is not asked anew. An error says which exports clash.
+func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
+	t := &tree{exports: make(map[uint32]*export), seal: seal}
 	pseudo := newPseudoFS()
 	byPath := slices.SortedFunc(slices.Values(exports), func(a, b Export) int { return cmp.Compare(a.Path, b.Path) })
 	for _, x := range byPath {
-		e, err := newExport(x)
+		if t.exports[x.ID] != nil || x.ID == 0 {
+			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
+		}
+		e, err := t.add(x, before)
 		if err != nil {
 			return nil, fmt.Errorf("export %s: its root cannot be read: %w", x.Path, err)
 		}
-		if other := t.exports[x.ID]; other != nil || x.ID == 0 {
-			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
-		}
-		t.exports[x.ID] = e
 		if x.Path == "/" && len(exports) == 1 {
 			t.root = e
 			return t, nil
@@ -65,31 +85,67 @@ func newTree(exports []Export) (*tree, error) {
 			return nil, err
 		}
 	}
-	root, err := newExport(Export{Path: "/", FS: pseudo})
+	root, err := t.add(Export{Path: "/", FS: pseudo}, nil)
 	if err != nil {
 		return nil, err
 	}
-	t.root, t.exports[0] = root, root
+	t.root = root
 	return t, nil
 }
 
-// newExport puts x in force, outside of any tree.
-func newExport(x Export) (*export, error) {
-	r := &fsal.Req{Context: context.Background()}
-	root, err := x.FS.Root(r)
-	if err != nil {
+// add puts x in force.
+func (t *tree) add(x Export, before *tree) (*export, error) {
+	e := &export{Export: x, seal: t.seal, index: len(t.all)}
+	var old *export
+	if before != nil {
+		old = before.exports[x.ID]
+	}
+	if old != nil {
+		e.account = old.account
+	} else {
+		e.account = new(meter.Account)
+	}
+	if old != nil && old.FS == x.FS {
+		e.volume = old.volume
+	} else if err := e.survey(x.FS); err != nil {
 		return nil, err
+	}
+	e.limits = x.FS.Limits()
+	e.limits.MaxRead = lesser(e.limits.MaxRead, x.MaxRead)
+	e.limits.MaxWrite = lesser(e.limits.MaxWrite, x.MaxWrite)
+	if x.Judge == nil {
+		everybody := Unrestricted()
+		e.open = &everybody
+	}
+	t.exports[x.ID], t.all = e, append(t.all, e)
+	return e, nil
+}
+
+// lesser is the lower of two bounds, of which 0 is none.
+func lesser(a, b uint32) uint32 {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// survey finds out what a file system is like.
+func (v *volume) survey(fs fsal.FS) error {
+	r := &fsal.Req{Context: context.Background()}
+	root, err := fs.Root(r)
+	if err != nil {
+		return err
 	}
 	defer root.Put()
 	attr, err := root.Getattr(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	e := &export{Export: x, root: root.Key(), limits: x.FS.Limits(), account: new(meter.Account)}
-	e.offers = offersOf(&e.limits, &attr)
-	_, e.xattrs = root.(fsal.Xattrs)
-	e.xattrs = e.xattrs && rowOf(wire.OpGetxattr, 2).run != nil
-	return e, nil
+	v.root, v.limits = root.Key(), fs.Limits()
+	v.offers = offersOf(&v.limits, &attr)
+	_, v.xattrs = root.(fsal.Xattrs)
+	v.xattrs = v.xattrs && rowOf(wire.OpGetxattr, 2).run != nil
+	return nil
 }
 
 // pseudoFS is the read-only tree of directories that lead to the exports. It
@@ -102,13 +158,12 @@ type pseudoFS struct {
 // pseudoDir is a directory of the pseudo file system, or with export the place
 // where one begins.
 type pseudoDir struct {
-	path    string
-	key     fsal.Key
-	ino     uint64
-	parent  *pseudoDir
-	entries []*pseudoDir // by name
-	export  *export
-	change  uint64 // tells what is in it from what was at an earlier start
+	path, name string
+	key        fsal.Key
+	ino        uint64
+	parent     *pseudoDir
+	entries    []*pseudoDir // by ino
+	export     *export
 }
 
 func newPseudoFS() *pseudoFS {
@@ -117,23 +172,29 @@ func newPseudoFS() *pseudoFS {
 	return p
 }
 
-// add makes a directory. Its key and fileid come from its path, so that they
-// are the same after a restart.
-func (p *pseudoFS) add(parent *pseudoDir, full string) *pseudoDir {
+// pseudoIno makes a fileid, and so a key, from a path: it is the same after a
+// restart.
+func pseudoIno(full string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(full))
-	d := &pseudoDir{path: full, ino: h.Sum64() >> 1, parent: parent}
+	return h.Sum64() >> 1
+}
+
+func (p *pseudoFS) add(parent *pseudoDir, full string) *pseudoDir {
+	d := &pseudoDir{path: full, name: path.Base(full), ino: pseudoIno(full), parent: parent}
 	d.key, _ = fsal.MakeKey(binary.BigEndian.AppendUint64(nil, d.ino))
 	p.dirs[d.key] = d
 	if parent != nil {
-		parent.entries = append(parent.entries, d)
-		parent.change = parent.change*31 + d.ino
+		parent.entries = slices.Insert(parent.entries, parent.after(d.ino), d)
 	}
 	return d
 }
 
 // hang makes the directories that lead to e.
 func (p *pseudoFS) hang(e *export) error {
+	if e.Path == "/" {
+		return fmt.Errorf("export /: it has that place only as the sole export; give it another")
+	}
 	d := p.root
 	for name := range strings.SplitSeq(strings.Trim(e.Path, "/"), "/") {
 		if d.export != nil {
@@ -145,20 +206,25 @@ func (p *pseudoFS) hang(e *export) error {
 		}
 		d = next
 	}
-	if d == p.root || d.export != nil {
+	if d.export != nil {
 		return fmt.Errorf("export %s: another export has that place; give it its own", e.Path)
 	}
 	d.export, e.above = e, d
-	d.parent.change += uint64(e.ID)
 	return nil
 }
 
-func (d *pseudoDir) name() string { return path.Base(d.path) }
+// after returns the index of the first entry whose fileid is greater.
+func (d *pseudoDir) after(ino uint64) int {
+	i, found := slices.BinarySearchFunc(d.entries, ino, func(x *pseudoDir, ino uint64) int { return cmp.Compare(x.ino, ino) })
+	if found {
+		i++
+	}
+	return i
+}
 
 func (d *pseudoDir) entry(name string) *pseudoDir {
-	i := slices.IndexFunc(d.entries, func(x *pseudoDir) bool { return x.name() == name })
-	if i < 0 {
-		return nil
+	if i := d.after(pseudoIno(path.Join(d.path, name))) - 1; i >= 0 && d.entries[i].name == name {
+		return d.entries[i]
 	}
-	return d.entries[i]
+	return nil
 }

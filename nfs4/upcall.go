@@ -78,7 +78,7 @@ func (s *Server) watch(exports []Export) {
 
 // exportsOf returns the ids of the exports of a file system that are in force.
 func (s *Server) exportsOf(fs fsal.FS) (ids []uint32) {
-	for id, e := range s.tree.exports {
+	for id, e := range s.tree.Load().exports {
 		if e.FS == fs {
 			ids = append(ids, id)
 		}

@@ -128,7 +128,7 @@ func TestRecallFromOutside(t *testing.T) {
 	mine := a.delegated("file", wire.OpenShareAccessRead, wire.OpenDelegateRead)
 	theirs := b.delegated("file", wire.OpenShareAccessRead, wire.OpenDelegateRead)
 	others := b.delegated("other", wire.OpenShareAccessRead, wire.OpenDelegateRead)
-	key, _ := fsal.MakeKey(mine.fh[handleHead:])
+	key, _ := fsal.MakeKey(mine.fh[handleHead : len(mine.fh)-handleTag])
 	fs.Want(key)
 	for g, o := range map[*guest]granted{a: mine, b: theirs} {
 		if c := g.next(); !c.recalls(o) {

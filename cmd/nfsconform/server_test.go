@@ -73,8 +73,9 @@ func (g *gateway) start() error {
 		State: state.Config{
 			Grace: ctl, Epoch: g.epoch, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
 		},
-		Exports: []nfs4.Export{{ID: 1, Path: "/mem", FS: g.fs}},
-		Major:   "test", Scope: "test", Impl: "tidegate in memory", Log: zap.NewNop(),
+		Exports:   []nfs4.Export{{ID: 1, Path: "/mem", FS: g.fs}},
+		HandleKey: make([]byte, nfs4.HandleKeySize),
+		Major:     "test", Scope: "test", Impl: "tidegate in memory", Log: zap.NewNop(),
 	})
 	if err != nil {
 		cancel()

@@ -416,7 +416,7 @@ func (o *Open) unlockAll(why Error) {
 		if why == 0 {
 			o.client.stateids.remove(l.index())
 		} else {
-			o.client.markRevoked(&l.entry, why, statusExpiredSome)
+			o.client.markRevoked(&l.entry, why, why.flag())
 		}
 	}
 	o.locks = nil

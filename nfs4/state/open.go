@@ -192,7 +192,7 @@ func (o *Open) closeLocked(why Error) {
 	case why == 0:
 		c.stateids.remove(o.index())
 	default:
-		c.markRevoked(&o.entry, why, statusExpiredSome)
+		c.markRevoked(&o.entry, why, why.flag())
 	}
 	if h := o.handle.Swap(nil); h != nil {
 		h.Put()

@@ -145,6 +145,14 @@ const (
 	statusReclaimNeeded     = 0x100
 )
 
+// flag is the status flag that goes with a revocation.
+func (why Error) flag() uint32 {
+	if why == AdminRevoked {
+		return statusAdminRevoked
+	}
+	return statusExpiredSome
+}
+
 // markRevoked makes a stateid answer why, and raises a status flag, until the
 // client frees it.
 func (c *Client) markRevoked(e *entry, why Error, flag uint32) {

@@ -1,0 +1,57 @@
+package state
+
+import "context"
+
+// Withdraw takes from the clients, on record first, all that they hold on the
+// files of a file system that is not served any more; their stateids answer so
+// until they free them (RFC 8881, 8.5). Nobody may be granted anything there while
+// it runs. Errors: Delay, if some is left; then it is to be called again.
+func (s *Store) Withdraw(ctx context.Context, fs uint32) error {
+	if err := s.Lose(ctx, fs); err != nil {
+		return err
+	}
+	type loss struct {
+		files []string
+		opens []*Open
+	}
+	all := map[*Client]*loss{}
+	for _, f := range s.files.of(fs) {
+		f.mu.Lock()
+		for _, o := range f.opens {
+			x := all[o.client]
+			if x == nil {
+				x = &loss{}
+				all[o.client] = x
+			}
+			x.files, x.opens = append(x.files, string(f.key.handle())), append(x.opens, o)
+		}
+		f.mu.Unlock()
+		s.files.put(f)
+	}
+	for c, x := range all {
+		if err := graceError(c.grace.Revoke(ctx, x.files...)); err != nil {
+			return err
+		}
+		for _, o := range x.opens {
+			if err := o.withdraw(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withdraw takes from the client an open that is on record as lost, if it has it
+// still. Errors: Delay.
+func (o *Open) withdraw(ctx context.Context) error {
+	o.mu.Lock()
+	closed := o.closed
+	if !closed {
+		o.closeLocked(AdminRevoked)
+	}
+	o.mu.Unlock()
+	if closed {
+		return o.client.pardon(ctx, &o.file.key)
+	}
+	return nil
+}
