@@ -1,6 +1,7 @@
 package state
 
 import (
+	"iter"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -88,14 +89,23 @@ func (t *table[T]) remove(index uint32) {
 
 // all calls f for every value that is in the table throughout.
 func (t *table[T]) all(f func(*T)) {
-	for i := range t.chunks {
-		chunk := t.chunks[i].Load()
-		if chunk == nil {
-			return
-		}
-		for j := range *chunk {
-			if v := (*chunk)[j].v.Load(); v != nil {
-				f(v)
+	for v := range t.values() {
+		f(v)
+	}
+}
+
+// values visits every value that is in the table throughout.
+func (t *table[T]) values() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for i := range t.chunks {
+			chunk := t.chunks[i].Load()
+			if chunk == nil {
+				return
+			}
+			for j := range *chunk {
+				if v := (*chunk)[j].v.Load(); v != nil && !yield(v) {
+					return
+				}
 			}
 		}
 	}
