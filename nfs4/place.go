@@ -105,6 +105,9 @@ func (c *compound) putFH(a wire.PutFHArgs) wire.Status {
 }
 
 func (c *compound) putRootFH() wire.Status {
+	if c.tree.root.root == (fsal.Key{}) {
+		return wire.ErrDelay // its file system is not there yet
+	}
 	return c.put(c.tree.root, c.tree.root.root, wire.ErrAccess)
 }
 

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/meter"
@@ -20,7 +22,9 @@ type Export struct {
 	// ID stands in file handles and in fsid: the same at every start, never 0.
 	ID   uint32
 	Path string // absolute and clean; "/" only for a sole export
-	FS   fsal.FS
+	// FS may answer EAGAIN to Root, and then to all else: its clients are to come
+	// again, until another FS takes its place.
+	FS fsal.FS
 	// NoDelegations keeps clients from getting any for this export's files.
 	NoDelegations bool
 	// MaxRead and MaxWrite bound READ and WRITE, in bytes; 0 leaves that to the FS.
@@ -129,10 +133,14 @@ func lesser(a, b uint32) uint32 {
 	return min(a, b)
 }
 
-// survey finds out what a file system is like.
+// survey finds out what a file system is like. Of one that is not there yet the
+// volume is zero.
 func (v *volume) survey(fs fsal.FS) error {
 	r := &fsal.Req{Context: context.Background()}
 	root, err := fs.Root(r)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
