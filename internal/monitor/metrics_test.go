@@ -1,0 +1,94 @@
+package monitor
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// values returns the values of an answer by name and labels.
+func values(t *testing.T, text string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		i := strings.LastIndexByte(line, ' ')
+		if _, twice := all[line[:i]]; twice {
+			t.Errorf("%s twice", line[:i])
+		}
+		all[line[:i]] = line[i+1:]
+	}
+	return all
+}
+
+func TestMetrics(t *testing.T) {
+	r := newRig(t)
+	s := r.mount("alice \"\x01<b>")
+	f := r.create(s, "one", "file")
+	for range 5 {
+		r.copyThrough(s, f, 1000)
+	}
+	status, text, _ := r.fetch("/metrics?clients=3")
+	if status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	got := values(t, text)
+	who := fmt.Sprintf(`address="127.0.0.1",client="alice \\\"\\x01<b>",id="%s"`, r.Status(1).Clients[0].ID)
+	for name, want := range map[string]string{
+		`tidegate_operations_total{operation="WRITE",status="NFS4_OK"}`:          "5",
+		`tidegate_operation_duration_seconds_count{operation="WRITE"}`:           "5",
+		`tidegate_operation_duration_seconds_bucket{operation="READ",le="+Inf"}`: "5",
+		`tidegate_read_bytes_total`:                                              "5000",
+		`tidegate_export_written_bytes_total{export="/one"}`:                     "5000",
+		`tidegate_export_written_bytes_total{export="/two"}`:                     "0",
+		`tidegate_export_up{export="/two"}`:                                      "1",
+		`tidegate_client_read_bytes_total{` + who + `}`:                          "5000",
+		`tidegate_clients{state="confirmed"}`:                                    "1",
+		`tidegate_clients{state="courtesy"}`:                                     "0",
+		`tidegate_sessions`:                                                      "1",
+		`tidegate_slots_in_use`:                                                  "0",
+		`tidegate_opens`:                                                         "1",
+		`tidegate_grace_phase{phase="none"}`:                                     "1",
+		`tidegate_grace_phase{phase="recovering"}`:                               "0",
+		`tidegate_ceph_evictions_total`:                                          "3",
+		`tidegate_ready`:                                                         "1",
+		`tidegate_connections`:                                                   "1",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %s", name, got[name], want)
+		}
+	}
+	for _, name := range []string{"go_goroutines", "process_open_fds", `tidegate_rpcs_total{procedure="COMPOUND",status="NFS4_OK"}`} {
+		if got[name] == "" {
+			t.Errorf("no %s", name)
+		}
+	}
+	if !regexp.MustCompile(`tidegate_build_info\{goversion="go.*",version="1.2.3"\} 1`).MatchString(text) {
+		t.Error("no build info")
+	}
+	_, text, _ = r.fetch("/metrics")
+	if strings.Contains(text, "tidegate_client_") {
+		t.Error("clients are told of without being asked for")
+	}
+}
+
+// Prometheus' own tool has nothing to say against the metrics.
+func TestPromtool(t *testing.T) {
+	tool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool (Debian package prometheus) is needed")
+	}
+	r := newRig(t)
+	s := r.mount("a")
+	r.copyThrough(s, r.create(s, "one", "f"), 10)
+	_, text, _ := r.fetch("/metrics?clients=10")
+	cmd := exec.Command(tool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
