@@ -35,6 +35,7 @@ type subject struct {
 	export *export
 	minor  uint32
 	lease  time.Duration
+	owners Owners
 	key    fsal.Key // zero if nobody asked for it
 	attr   fsal.Attr
 	statfs fsal.Statfs // if somebody asked for it
@@ -76,8 +77,8 @@ var attrRows = [...]attrRow{
 	{attr: wire.AttrMode, get: word(func(s *subject) uint32 { return s.attr.Mode & modeBits }), set: setMode, sets: fsal.SetMode},
 	{attr: wire.AttrNoTrunc, get: flag(func(*subject) bool { return true })},
 	{attr: wire.AttrNumLinks, get: word(func(s *subject) uint32 { return s.attr.Nlink })},
-	{attr: wire.AttrOwner, get: identity(func(s *subject) uint32 { return s.attr.UID }), set: setOwner, sets: fsal.SetUID},
-	{attr: wire.AttrOwnerGroup, get: identity(func(s *subject) uint32 { return s.attr.GID }), set: setOwnerGroup, sets: fsal.SetGID},
+	{attr: wire.AttrOwner, get: getter{opaqueSize, ownerAttr}, set: setOwner, sets: fsal.SetUID},
+	{attr: wire.AttrOwnerGroup, get: getter{opaqueSize, groupAttr}, set: setOwnerGroup, sets: fsal.SetGID},
 	{attr: wire.AttrRawDev, get: getter{8, func(e *xdr.Encoder, s *subject) {
 		wire.SpecData{Major: s.attr.Major, Minor: s.attr.Minor}.Encode(e)
 	}}},

@@ -1,8 +1,6 @@
 package nfs4
 
 import (
-	"strconv"
-
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/wire"
 	"github.com/tidegate/tidegate/xdr"
@@ -26,14 +24,6 @@ func instant(value func(*subject) fsal.Time) getter {
 
 func bitmap(value func(*subject) wire.Bitmap) getter {
 	return getter{bitmapSize, func(e *xdr.Encoder, s *subject) { value(s).Encode(e) }}
-}
-
-// identity is a user or group as a number without a domain (RFC 8881, 5.9).
-func identity(value func(*subject) uint32) getter {
-	return getter{opaqueSize, func(e *xdr.Encoder, s *subject) {
-		var digits [10]byte
-		e.Opaque(strconv.AppendUint(digits[:0], uint64(value(s)), 10))
-	}}
 }
 
 func wireTime(t fsal.Time) wire.Time { return wire.Time{Seconds: t.Sec, Nseconds: t.Nsec} }
@@ -73,7 +63,7 @@ func (s *subject) encode(out *xdr.Encoder, want wire.Bitmap) {
 // describe makes n, an object of e, the compound's subject.
 func (c *compound) describe(e *export, n fsal.Node, want wire.Bitmap) (err error) {
 	s := &c.subject
-	*s = subject{export: e, minor: c.minor, lease: c.srv.state.Lease(), key: n.Key()}
+	*s = subject{export: e, minor: c.minor, lease: c.srv.state.Lease(), owners: c.srv.cfg.Owners, key: n.Key()}
 	if s.attr, err = n.Getattr(&c.req); err != nil {
 		return err
 	}

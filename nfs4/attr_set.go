@@ -9,7 +9,7 @@ import (
 // setting is a change to attributes as a client asks for it.
 type setting struct {
 	fsal.SetAttr
-	owners   *owners
+	owners   Owners
 	masked   bool   // by mode_set_masked
 	maskBits uint32 // what of Mode is meant then
 }
@@ -47,7 +47,7 @@ func (c *compound) settings(f wire.FAttr, supported, forbidden wire.Bitmap) (s s
 	case !f.Mask.And(forbidden).IsZero(), !f.Mask.AndNot(settable).IsZero():
 		return s, wire.ErrInval
 	}
-	s.owners = &c.srv.owners
+	s.owners = c.srv.cfg.Owners
 	d := xdr.NewDecoder(f.Values)
 	for a := range f.Mask.All() {
 		row := &attrTable[a]
@@ -113,13 +113,13 @@ func setModeUmask(d *xdr.Decoder, s *setting) wire.Status {
 
 func setOwner(d *xdr.Decoder, s *setting) (status wire.Status) {
 	s.Mask |= fsal.SetUID
-	s.UID, status = s.owners.id(d.Opaque(wire.OpaqueLimit), users)
+	s.UID, status = ownerID(d.Opaque(wire.OpaqueLimit), s.owners.UserID)
 	return status
 }
 
 func setOwnerGroup(d *xdr.Decoder, s *setting) (status wire.Status) {
 	s.Mask |= fsal.SetGID
-	s.GID, status = s.owners.id(d.Opaque(wire.OpaqueLimit), groups)
+	s.GID, status = ownerID(d.Opaque(wire.OpaqueLimit), s.owners.GroupID)
 	return status
 }
 

@@ -223,7 +223,7 @@ func TestSettings(t *testing.T) {
 		{value{wire.AttrModeSetMasked, words(0o7777, 0o4001)}, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o4001}},
 		{value{wire.AttrModeUmask, words(0o7777, 0o022)}, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o7755}},
 	}
-	c := &compound{srv: new(Server)}
+	c := &compound{srv: &Server{cfg: Config{Owners: numbers{}}}}
 	covered := wire.Bitmap{}
 	for _, tt := range tests {
 		f := fattr(tt.value)
@@ -276,7 +276,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"time of birth", []value{{wire.AttrTimeCreate, instantOf(0, 1e9)}}, wire.ErrInval},
 		{"whose time", []value{{wire.AttrTimeAccessSet, word32(2)}}, wire.ErrBadXDR},
 	}
-	c := &compound{srv: new(Server)}
+	c := &compound{srv: &Server{cfg: Config{Owners: numbers{}}}}
 	supported := having(func(*attrRow) bool { return true })
 	for _, tt := range tests {
 		if _, status := c.settings(fattr(tt.values...), supported, wire.Bitmap{}); status != tt.want {
@@ -291,7 +291,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add(good.Mask[0], good.Mask[1], good.Mask[2], good.Values)
 	f.Add(uint32(1<<4), uint32(0), uint32(1<<17), make([]byte, 16))
 	f.Fuzz(func(t *testing.T, w0, w1, w2 uint32, values []byte) {
-		c := &compound{srv: new(Server)}
+		c := &compound{srv: &Server{cfg: Config{Owners: numbers{}}}}
 		mask := wire.Bitmap{w0, w1, w2}
 		s, status := c.settings(wire.FAttr{Mask: mask, Values: values}, settable, wire.Bitmap{})
 		if status == wire.OK && setBits(s.Mask, mask) != mask {

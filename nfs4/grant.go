@@ -49,7 +49,10 @@ type Grant struct {
 	Flavors          Flavors // by which it must come
 	Squash           Squash
 	AnonUID, AnonGID uint32 // the anonymous user, whom AUTH_NONE stands for as well
-	NoDelegations    bool
+	// OwnGroups replaces the groups that the client says by those that the host
+	// knows, of which there may be more than a credential has room for.
+	OwnGroups     bool
+	NoDelegations bool
 }
 
 // Unrestricted is the Grant of exports that do not judge.

@@ -29,11 +29,18 @@ const lease = 90 * time.Second
 
 func newServer(t testing.TB, exports ...Export) *Server {
 	t.Helper()
-	store := state.Config{
+	return newServerOf(t, Config{Exports: exports})
+}
+
+// newServerOf fills in what every server needs.
+func newServerOf(t testing.TB, cfg Config) *Server {
+	t.Helper()
+	cfg.State = state.Config{
 		Grace: gracetest.Steady(t),
 		Epoch: 7, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
 	}
-	s, err := New(Config{State: store, Exports: exports, Major: "major", Scope: "scope", Log: zap.NewNop()})
+	cfg.Major, cfg.Scope, cfg.Log = "major", "scope", zap.NewNop()
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,62 +2,52 @@ package nfs4
 
 import (
 	"math"
-	"os/user"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr"
 )
 
-// owners turns the owner strings of clients into ids by the host's users and
-// groups. The zero value is ready to use.
-type owners struct {
-	mu    sync.Mutex
-	known map[ownerName]ownerID // Guarded by mu.
+// Owners knows the users and groups of the host. Its methods are safe for
+// concurrent use; only the request that asks waits for them.
+type Owners interface {
+	// UserID and GroupID return whom a name with a domain names, if anybody.
+	UserID(name, domain string) (uint32, bool)
+	GroupID(name, domain string) (uint32, bool)
+	// UserName and GroupName return what clients are told of an id, with its
+	// domain; without a name it is the number.
+	UserName(uid uint32) (string, bool)
+	GroupName(gid uint32) (string, bool)
+	// Groups returns all groups of a user, which stay as they are.
+	Groups(uid uint32) []uint32
 }
 
-// directory is a list of names that the host keeps.
-type directory uint8
+// numbers are the Owners who know nobody.
+type numbers struct{}
 
-const (
-	users directory = iota
-	groups
-)
+func (numbers) UserID(string, string) (uint32, bool)  { return 0, false }
+func (numbers) GroupID(string, string) (uint32, bool) { return 0, false }
+func (numbers) UserName(uint32) (string, bool)        { return "", false }
+func (numbers) GroupName(uint32) (string, bool)       { return "", false }
+func (numbers) Groups(uint32) []uint32                { return nil }
 
-type ownerName struct {
-	in   directory
-	name string
-}
-
-type ownerID struct {
-	id    uint32
-	until time.Time
-}
-
-// How many names are remembered, and for how long.
-const (
-	maxOwners = 1024
-	ownerLife = 10 * time.Minute
-)
-
-// id returns whom an owner string names: a number with or without a domain, or
-// the name of a user or group with one (RFC 8881, 5.9). The domain is not
-// looked at: all clients are taken to share the host's names.
-func (o *owners) id(who []byte, in directory) (uint32, wire.Status) {
+// ownerID returns whom an owner string names: a number with or without a domain,
+// whatever names are in use, or what find knows by a name with a domain (RFC
+// 8881, 5.9).
+func ownerID(who []byte, find func(name, domain string) (uint32, bool)) (uint32, wire.Status) {
 	if !utf8.Valid(who) {
 		return 0, wire.ErrInval
 	}
-	name, _, qualified := strings.Cut(string(who), "@")
+	name, domain, qualified := strings.Cut(string(who), "@")
 	if id, ok := parseID(name); ok {
 		return id, wire.OK
 	}
 	if !qualified || name == "" {
 		return 0, wire.ErrBadOwner
 	}
-	id, ok := o.lookup(ownerName{in, name})
+	id, ok := find(name, domain)
 	if !ok {
 		return 0, wire.ErrBadOwner
 	}
@@ -74,37 +64,16 @@ func parseID(s string) (uint32, bool) {
 	return uint32(n), err == nil && n != math.MaxUint32
 }
 
-func (o *owners) lookup(name ownerName) (uint32, bool) {
-	now := time.Now()
-	o.mu.Lock()
-	known, ok := o.known[name]
-	o.mu.Unlock()
-	if ok && now.Before(known.until) {
-		return known.id, true
+// appendOwner appends a user or group by name, or else as a number without a
+// domain (RFC 8881, 5.9).
+func appendOwner(e *xdr.Encoder, id uint32, find func(uint32) (string, bool)) {
+	if name, ok := find(id); ok {
+		e.String(name)
+		return
 	}
-	id, ok := name.find()
-	if !ok {
-		return 0, false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.known == nil || len(o.known) >= maxOwners {
-		o.known = make(map[ownerName]ownerID)
-	}
-	o.known[name] = ownerID{id, now.Add(ownerLife)}
-	return id, true
+	var digits [10]byte
+	e.Opaque(strconv.AppendUint(digits[:0], uint64(id), 10))
 }
 
-// find asks the host.
-func (n ownerName) find() (uint32, bool) {
-	if n.in == users {
-		if u, err := user.Lookup(n.name); err == nil {
-			return parseID(u.Uid)
-		}
-		return 0, false
-	}
-	if g, err := user.LookupGroup(n.name); err == nil {
-		return parseID(g.Gid)
-	}
-	return 0, false
-}
+func ownerAttr(e *xdr.Encoder, s *subject) { appendOwner(e, s.attr.UID, s.owners.UserName) }
+func groupAttr(e *xdr.Encoder, s *subject) { appendOwner(e, s.attr.GID, s.owners.GroupName) }

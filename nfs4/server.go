@@ -41,6 +41,7 @@ type Config struct {
 	Impl         string // what EXCHANGE_ID tells of the server: name and version
 	// Minors are the first and the last minor version to serve; zero: 1 and 2.
 	Minors [2]uint32
+	Owners Owners // nil: users and groups are numbers
 	Log    *zap.Logger
 }
 
@@ -67,13 +68,15 @@ type Server struct {
 	meter      *meter.Meter
 	warnings   *rate.Limiter // of what clients cause
 	duplicates atomic.Uint64
-	owners     owners
 }
 
 // New returns a Server for the exports. Errors say which exports clash.
 func New(cfg Config) (*Server, error) {
 	if cfg.Minors == [2]uint32{} {
 		cfg.Minors = [2]uint32{1, 2}
+	}
+	if cfg.Owners == nil {
+		cfg.Owners = numbers{}
 	}
 	seal, err := newSeal(cfg.HandleKey)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // view is what the client at the end of one connection may do with the exports of
@@ -88,6 +89,10 @@ func (c *compound) sees(d *pseudoDir) (bool, wire.Status) {
 func (c *compound) as(g *Grant) {
 	if c.acting != g {
 		c.acting = g
-		c.req.Cred = g.squash(c.call.Cred, c.groups[:])
+		cred := c.call.Cred
+		if g.OwnGroups && cred.Flavor == rpc.AuthSys {
+			cred.Groups = c.srv.cfg.Owners.Groups(cred.UID)
+		}
+		c.req.Cred = g.squash(cred, c.groups[:])
 	}
 }
