@@ -10,6 +10,6 @@ import (
 	"github.com/tidegate/tidegate/fsal"
 )
 
-func openCeph(x exportFlag, _ settings, _ *zap.Logger) (fsal.FS, error) {
+func openCeph(x exportSpec, _ *settings, _ *zap.Logger) (fsal.FS, error) {
 	return nil, fmt.Errorf("export %s: this program was built without CephFS; build it with: make build-ceph", x.pseudo)
 }

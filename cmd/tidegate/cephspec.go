@@ -12,14 +12,20 @@ import (
 	"strings"
 )
 
-// cephSpec is ceph:[user@]fsname[:path].
-type cephSpec struct{ user, name, path string }
+// cephSpec is a tree of CephFS; on the command line ceph:[user@]fsname[:path].
+type cephSpec struct {
+	user, name, path string
+	key              string // "": in a keyring
+	conf             string // Ceph's configuration; "": its default
+}
+
+func (c cephSpec) String() string { return cephPrefix + c.user + "@" + c.name + ":" + c.path }
 
 const cephPrefix = "ceph:"
 
 // parseCeph reads what follows the prefix.
-func parseCeph(text string) (*cephSpec, error) {
-	c := &cephSpec{path: "/"}
+func parseCeph(text string) (cephSpec, error) {
+	c := cephSpec{path: "/"}
 	rest := text
 	if user, after, ok := strings.Cut(text, "@"); ok {
 		c.user, rest = strings.TrimPrefix(user, "client."), after
@@ -30,13 +36,13 @@ func parseCeph(text string) (*cephSpec, error) {
 		c.path = dir
 	}
 	if name == "" || !path.IsAbs(c.path) || path.Clean(c.path) != c.path {
-		return nil, fmt.Errorf("--export %q: write --export ceph:[user@]fsname[:/path][=/name]", cephPrefix+text)
+		return c, fmt.Errorf("--export %q: write --export ceph:[user@]fsname[:/path][=/name]", cephPrefix+text)
 	}
 	return c, nil
 }
 
 // place is where it is offered without a place of its own.
-func (c *cephSpec) place() string { return path.Join("/", c.name, c.path) }
+func (c cephSpec) place() string { return path.Join("/", c.name, c.path) }
 
 // node is this server's name among gateways: given, or made up once for the
 // state directory.

@@ -24,6 +24,8 @@ const (
 // failure is an error that arose while running, not from the command line.
 type failure struct{ error }
 
+func (f failure) Unwrap() error { return f.error }
+
 func main() {
 	root := &cobra.Command{
 		Use:           "tidegate",
@@ -31,13 +33,18 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), checkCommand(), graceCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), clientCommand(),
+		sessionCommand(), openCommand(), lockCommand(), delegationCommand(), logCommand(), graceCommand(), versionCommand(), manCommand(root))
 	err := root.Execute()
 	if err == nil {
 		return
 	}
-	fmt.Fprintf(os.Stderr, "tidegate: %s\n", oneLine(err))
+	var f faults
+	if errors.As(err, &f) {
+		fmt.Fprintln(os.Stderr, f)
+	} else {
+		fmt.Fprintf(os.Stderr, "tidegate: %s\n", oneLine(err))
+	}
 	if errors.As(err, new(failure)) {
 		os.Exit(exitFailed)
 	}

@@ -51,6 +51,15 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
+// maxBody bounds what a request may bring.
+const maxBody = 4 << 20
+
+// Body returns what a request brings as JSON.
+func Body[T any](q *http.Request) (body T, err error) {
+	err = json.NewDecoder(io.LimitReader(q.Body, maxBody)).Decode(&body)
+	return body, err
+}
+
 // readTimeout bounds how long a request may take to arrive.
 const readTimeout = 10 * time.Second
 

@@ -252,7 +252,7 @@ func TestBounds(t *testing.T) {
 	}{
 		{"chain", chain, "files include each other"},
 		{"cycle", texts{"f": "%url rados://o", "rados://o": "%include f"}, "f includes itself: f -> rados://o -> f"},
-		{"size", texts{"f": strings.Repeat(" ", maxSource+1)}, "f is larger than 4 MiB"},
+		{"size", texts{"f": strings.Repeat(" ", MaxSource+1)}, "f is larger than 4 MiB"},
 		{"count", texts{"f": strings.Repeat("%include g\n", maxSources+1), "g": ""}, "more than 4096 files and objects"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,9 +13,10 @@ import (
 
 // Bounds on what one configuration may take in.
 const (
-	maxIncludes = 16      // files and objects inside each other
-	maxSources  = 4096    // files and objects altogether
-	maxSource   = 4 << 20 // bytes of one file or object
+	maxIncludes = 16   // files and objects inside each other
+	maxSources  = 4096 // files and objects altogether
+
+	MaxSource = 4 << 20 // bytes of one file or object
 )
 
 // Object is what a rados:// URL names.
@@ -81,6 +82,18 @@ func (s Sources) Load(ctx context.Context, files ...string) *Config {
 	return c
 }
 
+// LoadExport reads text, which is to be one EXPORT block and nothing else.
+func LoadExport(name string, text []byte) *Config {
+	items, faults := parse(name, text)
+	if len(faults) == 0 && (len(items) != 1 || items[0].Node == nil || !strings.EqualFold(items[0].Node.Name, "EXPORT")) {
+		faults = append(faults, errorAt(Pos{Filename: name, Line: 1, Column: 1}, "this is to be one EXPORT block and nothing else"))
+	}
+	if len(faults) > 0 {
+		return &Config{Findings: faults}
+	}
+	return check([]*node{items[0].Node})
+}
+
 // loading is one Load.
 type loading struct {
 	Sources
@@ -124,8 +137,8 @@ func (l *loading) source(pos Pos, name string, read func() ([]byte, error)) {
 	case err != nil:
 		l.errorAt(pos, "%s cannot be read: %v", name, err)
 		return
-	case len(text) > maxSource:
-		l.errorAt(pos, "%s is larger than %d MiB", name, maxSource>>20)
+	case len(text) > MaxSource:
+		l.errorAt(pos, "%s is larger than %d MiB", name, MaxSource>>20)
 		return
 	}
 	l.inside = append(l.inside, name)

@@ -21,6 +21,9 @@ func (c *Config) Print(w io.Writer) {
 	}
 }
 
+// PrintExport writes one of c.Exports so.
+func (c *Config) PrintExport(w io.Writer, x *Export) { printer{c, w, table()}.export(x) }
+
 type printer struct {
 	*Config
 	io.Writer

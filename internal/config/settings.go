@@ -46,6 +46,7 @@ type Core struct {
 	Port        uint64
 	Addr        string
 	Protocols   []string
+	Proxies     []string
 	MonitorAddr string // "" and 0: no metrics
 	MonitorPort uint64
 	MaxInFlight uint64 // requests on one connection

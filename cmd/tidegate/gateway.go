@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/nfs4"
+)
+
+// gateway is a server and what it is configured by, for as long as it runs.
+type gateway struct {
+	flags   settings // as given, without a configuration
+	given   func(flag string) bool
+	running settings // with the configuration as of the start
+	objects *objects
+	level   zap.AtomicLevel
+	log     *zap.Logger
+	began   time.Time
+	exports *exportTable
+	nfs     *nfs4.Server
+	watch   *urlWatch
+	asked   chan struct{} // has an element when somebody asks for a reload
+
+	mu       sync.Mutex     // one change at a time
+	cfg      *config.Config // Guarded by mu. What is in force.
+	logLevel string         // Guarded by mu. As configured.
+}
+
+// newGateway reads the configuration and begins to open what it exports. Errors
+// are for a person to mend.
+func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
+	g := &gateway{flags: flags, given: given, objects: newObjects(), began: time.Now(), asked: make(chan struct{}, 1)}
+	next, err := g.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if g.log, g.level, err = newLog(next.settings.logLevel); err != nil {
+		return nil, err
+	}
+	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
+	g.warn(next.cfg)
+	g.watch = newURLWatch(g.objects, g.ask, g.log)
+	g.exports = newExportTable(g.openExport, g.log)
+	fresh, err := g.exports.set(next.specs)
+	if err != nil {
+		return nil, err
+	}
+	first, cancel := context.WithTimeout(ctx, firstOpens)
+	defer cancel()
+	if err := g.exports.await(first, fresh); err != nil && g.flags.config == "" && !g.exports.any() {
+		g.Close()
+		return nil, err
+	}
+	g.watch.point(next.cfg.RadosURLs)
+	return g, nil
+}
+
+// Close closes all file systems. No request may use one any more.
+func (g *gateway) Close() {
+	g.watch.Close()
+	g.exports.Close()
+	g.objects.Close()
+}
+
+// ask has the configuration reloaded soon.
+func (g *gateway) ask() {
+	select {
+	case g.asked <- struct{}{}:
+	default:
+	}
+}
+
+// attend reloads when it is asked to, until ctx ends.
+func (g *gateway) attend(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		case <-g.asked:
+		}
+		daemon.SdNotify(false, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
+		g.reload(ctx)
+		daemon.SdNotify(false, daemon.SdNotifyReady)
+	}
+}
+
+// firstOpens is how long a start waits for file systems before it serves without.
+const firstOpens = 15 * time.Second
+
+// reading is a configuration that can be put in force.
+type reading struct {
+	settings settings
+	cfg      *config.Config
+	specs    []exportSpec
+}
+
+// read reads the configuration and the exports that were added while the server
+// ran. Its errors are faults, or about a flag.
+func (g *gateway) read(ctx context.Context) (r reading, err error) {
+	files, err := g.flags.addedFiles()
+	if err != nil {
+		return r, err
+	}
+	if g.flags.config != "" {
+		files = append([]string{g.flags.config}, files...)
+	}
+	r.settings, r.cfg = g.flags, config.Sources{Fetch: g.objects.fetch}.Load(ctx, files...)
+	if err := faultsOf(r.cfg); err != nil {
+		return r, err
+	}
+	if g.flags.config != "" {
+		r.settings = g.flags.with(&r.cfg.Settings, g.given)
+		if r.settings.proxies, err = proxiesOf(ctx, r.cfg.Core.Proxies); err != nil {
+			return r, err
+		}
+	} else {
+		r.cfg.V4.Delegations = true // as without a configuration
+	}
+	if err := r.settings.check(); err != nil {
+		return r, err
+	}
+	if r.specs, err = r.settings.flagSpecs(); err != nil {
+		return r, err
+	}
+	r.specs = append(r.specs, r.settings.specsOf(r.cfg)...)
+	return r, clash(r.specs)
+}
+
+// warn logs what there is to say about a configuration that can be served.
+func (g *gateway) warn(c *config.Config) {
+	for _, f := range c.Findings {
+		g.log.Warn(f.String())
+	}
+}
+
+// outcome is what came of a reload.
+type outcome struct {
+	Exports int      `json:"exports"`
+	Absent  []string `json:"not_served_yet,omitempty"` // why
+	Restart []string `json:"after_restart,omitempty"`  // settings that count from the next start
+}
+
+// reload puts the configuration in force as it is now. After an error the one
+// before stays.
+func (g *gateway) reload(ctx context.Context) (outcome, error) {
+	return g.change(ctx, func() (undo func(), err error) { return func() {}, nil })
+}
+
+// change runs edit, which changes what the configuration is read from, and puts
+// that in force. If it cannot be it is undone.
+func (g *gateway) change(ctx context.Context, edit func() (undo func(), err error)) (outcome, error) {
+	out, fresh, err := g.edit(ctx, edit)
+	if err != nil {
+		g.log.Error("the configuration in force stays: the new one has faults", zap.Error(err))
+		return out, err
+	}
+	if err := g.exports.await(ctx, fresh); err != nil {
+		for _, x := range g.exports.states() {
+			if !x.Served {
+				out.Absent = append(out.Absent, fmt.Sprintf("%s: %s", x.Pseudo, x.Error))
+			}
+		}
+	}
+	g.log.Info("configuration reloaded", zap.Int("exports", out.Exports))
+	return out, nil
+}
+
+func (g *gateway) edit(ctx context.Context, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	undo, err := edit()
+	if err != nil {
+		return outcome{}, nil, err
+	}
+	out, fresh, err := g.switchLocked(ctx)
+	if err != nil {
+		undo()
+	}
+	return out, fresh, err
+}
+
+func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveExport, err error) {
+	next, err := g.read(ctx)
+	if err != nil {
+		return out, nil, err
+	}
+	level, err := levelNamed(next.settings.logLevel)
+	if err != nil {
+		return out, nil, err
+	}
+	if fresh, err = g.exports.set(next.specs); err != nil {
+		return out, nil, err
+	}
+	out.Exports = len(next.specs)
+	if out.Restart = g.running.differs(&next.settings); len(out.Restart) > 0 {
+		g.log.Warn("settings that count from the next start have changed", zap.Strings("settings", out.Restart))
+	}
+	if next.settings.logLevel != g.logLevel {
+		g.level.SetLevel(level) // else it stays as "tidegate log level" set it
+	}
+	g.logLevel, g.cfg = next.settings.logLevel, next.cfg
+	g.warn(next.cfg)
+	g.watch.point(next.cfg.RadosURLs)
+	return out, fresh, nil
+}
+
+// openExport opens the file system of an export.
+func (g *gateway) openExport(x exportSpec) (fsal.FS, error) {
+	return openSource(x, &g.running, g.log)
+}

@@ -1,0 +1,184 @@
+//go:build ceph
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"syscall"
+
+	"github.com/ceph/go-ceph/rados"
+
+	"github.com/tidegate/tidegate/internal/config"
+)
+
+// objects reads configuration from RADOS. Its one connection is kept for the next
+// object, since a configuration has hundreds.
+type objects struct {
+	mu   sync.Mutex
+	conn *rados.Conn      // Guarded by mu. nil: none
+	with config.RadosURLs // Guarded by mu. What conn was made by.
+}
+
+func newObjects() *objects { return new(objects) }
+
+// Close ends the connection.
+func (b *objects) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropLocked()
+}
+
+func (b *objects) dropLocked() {
+	if b.conn != nil {
+		b.conn.Shutdown()
+		b.conn = nil
+	}
+}
+
+// fetch reads an object: fs.ErrNotExist if there is none.
+func (b *objects) fetch(_ context.Context, o config.Object, with config.RadosURLs) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	with.WatchURL = ""
+	if b.with != with {
+		b.dropLocked()
+	}
+	if b.conn == nil {
+		conn, err := dialRados(with)
+		if err != nil {
+			return nil, err
+		}
+		b.conn, b.with = conn, with
+	}
+	text, err := readObject(b.conn, o)
+	switch {
+	case errors.Is(err, rados.ErrNotFound):
+		return nil, fs.ErrNotExist
+	case err != nil:
+		b.dropLocked() // it may have been fenced
+	}
+	return text, err
+}
+
+func readObject(conn *rados.Conn, o config.Object) ([]byte, error) {
+	io, err := openPool(conn, o)
+	if err != nil {
+		return nil, err
+	}
+	defer io.Destroy()
+	stat, err := io.Stat(o.Name)
+	if err != nil {
+		return nil, err
+	}
+	if stat.Size > config.MaxSource {
+		return nil, fmt.Errorf("it is larger than %d MiB", config.MaxSource>>20)
+	}
+	text := make([]byte, stat.Size)
+	if len(text) == 0 {
+		return text, nil
+	}
+	n, err := io.Read(o.Name, text, 0)
+	return text[:max(n, 0)], err
+}
+
+func openPool(conn *rados.Conn, o config.Object) (*rados.IOContext, error) {
+	if o.Pool == "" {
+		return nil, errors.New("its URL names no pool; write rados://pool/namespace/object")
+	}
+	io, err := conn.OpenIOContext(o.Pool)
+	if errors.Is(err, rados.ErrNotFound) {
+		return nil, fmt.Errorf("there is no pool %s", o.Pool)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pool %s: %w", o.Pool, err)
+	}
+	io.SetNamespace(o.Namespace)
+	return io, nil
+}
+
+// watch acknowledges the notifications of an object and calls changed for each,
+// and once when it begins, until ctx ends or the watch breaks.
+func (b *objects) watch(ctx context.Context, o config.Object, with config.RadosURLs, changed func()) error {
+	conn, err := dialRados(with)
+	if err != nil {
+		return err
+	}
+	defer conn.Shutdown()
+	io, err := openPool(conn, o)
+	if err != nil {
+		return err
+	}
+	defer io.Destroy()
+	w, err := io.Watch(o.Name)
+	if err != nil {
+		return err
+	}
+	defer w.Delete()
+	changed()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-w.Errors():
+			return err
+		case e := <-w.Events():
+			if err := e.Ack(nil); err != nil {
+				return err
+			}
+			changed()
+		}
+	}
+}
+
+// radosPatience is how many seconds a cluster has to answer.
+const radosPatience = "10"
+
+func dialRados(with config.RadosURLs) (*rados.Conn, error) {
+	user := with.UserID
+	if user == "" {
+		user = "admin"
+	}
+	conn, err := rados.NewConnWithUser(user)
+	if err != nil {
+		return nil, err
+	}
+	if with.CephConf != "" {
+		err = conn.ReadConfigFile(with.CephConf)
+	} else {
+		err = conn.ReadDefaultConfigFile()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration %s of Ceph cannot be read; set ceph_conf in RADOS_URLS: %w", with.CephConf, err)
+	}
+	for _, name := range []string{"client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"} {
+		if err := conn.SetConfigOption(name, radosPatience); err != nil {
+			return nil, err
+		}
+	}
+	if err := conn.Connect(); err != nil {
+		return nil, refusedBy(conn, user, err)
+	}
+	return conn, nil
+}
+
+// refusedBy says why a cluster did not let us in, and what to do.
+func refusedBy(conn *rados.Conn, user string, err error) error {
+	var code interface{ ErrorCode() int }
+	if !errors.As(err, &code) {
+		return err
+	}
+	mons, _ := conn.GetConfigOption("mon_host")
+	switch syscall.Errno(-code.ErrorCode()) {
+	case syscall.ETIMEDOUT:
+		return fmt.Errorf("no monitor of %s answered within %s s; check mon_host and the network", mons, radosPatience)
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Errorf("the monitors refused the key; compare it with: ceph auth get client.%s", user)
+	case syscall.ENOENT:
+		return fmt.Errorf("there is no key for client.%s; get it with: ceph auth get client.%s", user, user)
+	}
+	return err
+}

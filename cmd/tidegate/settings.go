@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/grace"
+	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/nfs4/state"
+)
+
+// settings are what serve goes by: its flags, and where a flag is not given the
+// configuration.
+type settings struct {
+	config   string   // file; "" for none
+	exports  []string // besides those of the configuration
+	undeleg  []string // pseudo paths of exports without delegations
+	listen   []string
+	stateDir string
+	logLevel string
+	lease    time.Duration
+	grace    time.Duration
+	recovery string // directory
+	ganesha  string // directory to import records from
+
+	nodeID      string // "" for one that is made up
+	cephConf    string
+	cephClients int // behind each export of CephFS
+
+	tuning
+}
+
+// tuning has no flags.
+type tuning struct {
+	backend     string // RecoveryBackend
+	kv          config.RadosKV
+	scope       string // "" is the host's name
+	minors      [2]uint32
+	limits      state.Limits
+	courtesy    time.Duration
+	maxConns    int
+	maxInFlight int
+	proxies     []netip.Prefix
+	monitor     string // address for metrics; "" for none
+}
+
+func defaultTuning() tuning {
+	return tuning{
+		backend: "fs", minors: [2]uint32{1, 2}, limits: state.DefaultLimits(),
+		courtesy: 24 * time.Hour, maxConns: 8192, maxInFlight: 64,
+	}
+}
+
+// register defines the flags.
+func (s *settings) register(cmd *cobra.Command) {
+	s.tuning = defaultTuning()
+	f := cmd.Flags()
+	f.StringVar(&s.config, "config", "", "configuration in nfs-ganesha's language (default "+defaultConfig+" if there is one and no --export is given)")
+	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory, ceph:[user@]fsname[:/path] CephFS")
+	f.StringArrayVar(&s.undeleg, "no-delegations", nil, "place of an export whose files are not delegated to clients")
+	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
+	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.DurationVar(&s.lease, "lease", grace.DefaultLease, "how long a silent client keeps its state")
+	f.DurationVar(&s.grace, "grace", grace.DefaultPeriod, "how long clients may reclaim their state after a restart, at most")
+	f.StringVar(&s.recovery, "recovery-dir", "", "directory for the records of clients (default STATE-DIR/recovery)")
+	f.StringVar(&s.ganesha, "import-recovery", "", "nfs-ganesha's recovery root, whose clients may reclaim after the first start")
+	f.StringVar(&s.nodeID, "node-id", "", "name of this server among gateways, the same at every start (default made up once for STATE-DIR)")
+	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
+	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
+}
+
+// The bounds of a lease: short enough that a dead client is not waited for all
+// day, long enough that a busy network does not end it.
+const minLease, maxLease = 5 * time.Second, time.Hour
+
+func (s *settings) check() error {
+	switch {
+	case s.config == "" && len(s.exports) == 0:
+		return errors.New("nothing to serve; give --export DIR[=/pseudo] at least once, or --config FILE")
+	case s.lease < minLease || s.lease > maxLease:
+		return fmt.Errorf("--lease %v: must be from %v to %v", s.lease, minLease, maxLease)
+	case s.grace < grace.MinPeriod || s.grace > grace.MaxPeriod:
+		return fmt.Errorf("--grace %v: must be from %v to %v", s.grace, grace.MinPeriod, grace.MaxPeriod)
+	}
+	if s.recovery == "" {
+		s.recovery = filepath.Join(s.stateDir, "recovery")
+	}
+	return nil
+}
+
+// with returns the settings with what c says where no flag was given.
+func (s settings) with(c *config.Settings, given func(flag string) bool) settings {
+	for flag, take := range map[string]func(){
+		"listen":          func() { s.listen = []string{endpoint(c.Core.Addr, c.Core.Port)} },
+		"lease":           func() { s.lease = c.V4.Lease },
+		"grace":           func() { s.grace = c.V4.Grace },
+		"log-level":       func() { s.logLevel = levelOf(c.Log.Level) },
+		"import-recovery": func() { s.ganesha = c.V4.RecoveryRoot },
+		"node-id":         func() { s.nodeID = c.RadosKV.NodeID },
+		"ceph-conf":       func() { s.cephConf = c.Ceph.Conf },
+	} {
+		if !given(flag) {
+			take()
+		}
+	}
+	s.tuning = tuningOf(c)
+	return s
+}
+
+func tuningOf(c *config.Settings) tuning {
+	t := defaultTuning()
+	t.backend, t.kv, t.scope, t.courtesy = c.V4.Backend, c.RadosKV, c.V4.Scope, c.V4.Courtesy
+	t.maxConns, t.maxInFlight = int(c.Core.MaxConns), int(c.Core.MaxInFlight)
+	if !slices.Contains(c.V4.MinorVersions, "1") {
+		t.minors[0] = 2
+	}
+	if !slices.Contains(c.V4.MinorVersions, "2") {
+		t.minors[1] = 1
+	}
+	t.limits.SlotsPerSession = int(c.V4.Slots)
+	t.limits.CourtesyClients = int(c.V4.MaxExpired)
+	if c.V4.MaxClients > 0 {
+		t.limits.Clients = int(c.V4.MaxClients)
+	}
+	if c.V4.MaxStates > 0 {
+		t.limits.StateidsPerClient = int(c.V4.MaxStates)
+	}
+	if c.Core.MonitorAddr != "" || c.Core.MonitorPort != 0 {
+		port := c.Core.MonitorPort
+		if port == 0 {
+			port = monitorPort
+		}
+		t.monitor = endpoint(c.Core.MonitorAddr, port)
+	}
+	return t
+}
+
+// monitorPort is ganesha's.
+const monitorPort = 9587
+
+// endpoint is an address to listen on. The unspecified addresses are all of both
+// families.
+func endpoint(addr string, port uint64) string {
+	if ip, err := netip.ParseAddr(addr); err == nil && ip.IsUnspecified() {
+		addr = ""
+	}
+	return net.JoinHostPort(addr, strconv.FormatUint(port, 10))
+}
+
+// differs names what is in other settings and cannot change while a server runs.
+func (s *settings) differs(other *settings) (names []string) {
+	for _, x := range []struct {
+		name string
+		same bool
+	}{
+		{"NFS_Port and Bind_addr", slices.Equal(s.listen, other.listen)},
+		{"Lease_Lifetime", s.lease == other.lease},
+		{"Grace_Period", s.grace == other.grace},
+		{"RecoveryBackend", s.backend == other.backend},
+		{"RADOS_KV", s.kv == other.kv && s.nodeID == other.nodeID},
+		{"Server_Scope", s.scope == other.scope},
+		{"Minor_Versions", s.minors == other.minors},
+		{"the limits of NFSv4", s.limits == other.limits && s.courtesy == other.courtesy},
+		{"the limits of NFS_CORE_PARAM", s.maxConns == other.maxConns && s.maxInFlight == other.maxInFlight},
+		{"HAProxy_Hosts", slices.Equal(s.proxies, other.proxies)},
+		{"Monitoring_Addr and Monitoring_Port", s.monitor == other.monitor},
+	} {
+		if !x.same {
+			names = append(names, x.name)
+		}
+	}
+	return names
+}

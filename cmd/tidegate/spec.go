@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"hash/crc32"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tidegate/tidegate/internal/config"
+)
+
+// exportSpec is an export as asked for.
+type exportSpec struct {
+	id            uint32
+	pseudo        string
+	source        source
+	noDelegations bool
+	from          string // the flag, or FILE:LINE:COLUMN
+}
+
+// source is where an export's files are. Exports whose sources are equal may go
+// on with the same file system.
+type source struct {
+	kind string   // config.VFS, MEM or CEPH
+	dir  string   // of VFS
+	ceph cephSpec // of CEPH
+}
+
+// String names the source for people.
+func (s source) String() string {
+	switch s.kind {
+	case config.CEPH:
+		return s.ceph.String()
+	case config.MEM:
+		return "memory"
+	}
+	return s.dir
+}
+
+const memPrefix = "mem:"
+
+// parseExport reads one --export DIR[=/pseudo], mem:[=/pseudo] or
+// cephSpec[=/pseudo]. Without a place of its own a directory is offered under its
+// own path, memory under /mem.
+func parseExport(text string) (x exportSpec, err error) {
+	dir, pseudo, placed := strings.Cut(text, "=")
+	x.from = "--export " + text
+	switch {
+	case dir == "":
+		return x, fmt.Errorf("--export %q: no directory; write --export DIR or --export DIR=/name", text)
+	case dir == memPrefix:
+		x.source.kind, x.pseudo = config.MEM, "/mem"
+	case strings.HasPrefix(dir, memPrefix):
+		return x, fmt.Errorf("--export %q: memory has no directory; write --export mem:=/name", text)
+	case strings.HasPrefix(dir, cephPrefix):
+		if x.source.ceph, err = parseCeph(strings.TrimPrefix(dir, cephPrefix)); err != nil {
+			return x, err
+		}
+		x.source.kind, x.pseudo = config.CEPH, x.source.ceph.place()
+	default:
+		if x.source.dir, err = filepath.Abs(dir); err != nil {
+			return x, fmt.Errorf("--export %q: %w", text, err)
+		}
+		x.source.kind, x.pseudo = config.VFS, x.source.dir
+	}
+	if placed {
+		if !path.IsAbs(pseudo) || path.Clean(pseudo) != pseudo {
+			return x, fmt.Errorf("--export %q: the place %q is not a clean absolute path such as /data", text, pseudo)
+		}
+		x.pseudo = pseudo
+	}
+	x.id = crc32.ChecksumIEEE([]byte(x.pseudo)) | 1 // the same at every start for the same place
+	return x, nil
+}
+
+// flagSpecs are the exports of the command line.
+func (s *settings) flagSpecs() (specs []exportSpec, err error) {
+	for _, text := range s.exports {
+		x, err := parseExport(text)
+		if err != nil {
+			return nil, err
+		}
+		x.source.ceph.conf = s.cephConf
+		x.noDelegations = slices.Contains(s.undeleg, x.pseudo)
+		specs = append(specs, x)
+	}
+	for _, place := range s.undeleg {
+		if !slices.ContainsFunc(specs, func(x exportSpec) bool { return x.pseudo == place }) {
+			return nil, fmt.Errorf("--no-delegations %s: no export has that place; name one that --export gives", place)
+		}
+	}
+	return specs, nil
+}
+
+// rootID stands for the Export_Id 0, which is the pseudo file system's own in
+// file handles.
+const rootID = 1 << 16
+
+// specsOf are the exports of a configuration.
+func (s *settings) specsOf(c *config.Config) (specs []exportSpec) {
+	for _, x := range c.Exports {
+		spec := exportSpec{
+			id: uint32(x.ID), pseudo: x.Pseudo, from: place(x.Pos),
+			source:        source{kind: config.MEM},
+			noDelegations: !c.V4.Delegations || x.Permissions.Delegations == "none",
+		}
+		if x.ID == 0 {
+			spec.id = rootID
+		}
+		switch {
+		case x.FSAL.Is(config.VFS):
+			spec.source = source{kind: config.VFS, dir: filepath.Clean(x.Path)}
+		case x.FSAL.Is(config.CEPH):
+			spec.source = source{kind: config.CEPH, ceph: cephSpec{
+				user: x.FSAL.UserID, name: x.FSAL.Filesystem, path: path.Clean(x.Path), key: x.FSAL.Secret, conf: s.cephConf,
+			}}
+		}
+		specs = append(specs, spec)
+	}
+	return specs
+}
+
+// clash reports the first two specs with the same number or place.
+func clash(specs []exportSpec) error {
+	ids, places := map[uint32]exportSpec{}, map[string]exportSpec{}
+	for _, x := range specs {
+		if other, taken := places[x.pseudo]; taken {
+			return fmt.Errorf("%s: the place %s is that of %s; give it another", x.from, x.pseudo, other.from)
+		}
+		if other, taken := ids[x.id]; taken {
+			return fmt.Errorf("%s: the id %d is that of %s; give it another", x.from, x.id, other.from)
+		}
+		ids[x.id], places[x.pseudo] = x, x
+	}
+	return nil
+}
+
+func place(p config.Pos) string { return fmt.Sprintf("%s:%d:%d", p.Filename, p.Line, p.Column) }
