@@ -151,6 +151,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	for _, c := range fs.clients {
 		fs.tasks.Go(func() { c.watch(ctx) })
 		fs.tasks.Go(func() { c.mend(ctx) })
+		fs.tasks.Go(func() { c.write(ctx) })
 	}
 	fs.tasks.Go(fs.relieve)
 	return fs, nil

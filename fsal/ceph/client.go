@@ -35,6 +35,7 @@ type client struct {
 	gen  atomic.Uint64 // of m; grows when m goes. Changes with mu held.
 	lost chan loss     // the generation to replace
 	dirs streams
+	journal
 }
 
 // loss is how a generation ended.
@@ -44,7 +45,7 @@ type loss struct {
 }
 
 func newClient(fs *FS, index int) *client {
-	return &client{fs: fs, index: index, lost: make(chan loss, 1)}
+	return &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}}
 }
 
 // call is one use of a client.
@@ -52,6 +53,8 @@ type call struct {
 	c   *client
 	m   *ll.Mount
 	gen uint64
+	// changes is what the call changes, if its number is not 0.
+	changes vino
 }
 
 // begin waits for its turn; end must follow. EAGAIN while there is no mount.
@@ -71,10 +74,19 @@ func (c *client) begin(ctx context.Context) (call, error) {
 		<-c.fs.calls
 		return call{}, syscall.EAGAIN
 	}
-	return call{c, c.m, c.gen.Load()}, nil
+	return call{c: c, m: c.m, gen: c.gen.Load()}, nil
+}
+
+// changing says that the MDS will be asked to change names in id, or its attributes.
+func (k *call) changing(id vino) {
+	k.changes = id
+	k.c.journal.count(id, 1)
 }
 
 func (k *call) end() {
+	if k.changes.ino != 0 {
+		k.c.journal.count(k.changes, -1)
+	}
 	k.c.mu.RUnlock()
 	<-k.c.fs.calls
 }

@@ -114,6 +114,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 		return fail(err)
 	}
 	defer k.end()
+	k.changing(n.id)
 	var d ll.Made
 	mode := modeOf(&spec.Attr) &^ setIDs
 	switch {
@@ -166,6 +167,7 @@ func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsa
 	if err != nil {
 		return c, err
 	}
+	k.changing(n.id)
 	child, fh, d, opened, err := n.bear(&k, dir, r, name, spec)
 	if err == nil {
 		c.Attr, c.Made, c.Dir, c.Set = d.Stat.Attr, true, d.Dir, spec.Attr.Mask

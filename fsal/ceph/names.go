@@ -40,6 +40,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (ch fsal.DirChan
 		return ch, err
 	}
 	defer k.end()
+	k.changing(n.id)
 	in, put, err := o.at(&k)
 	if err != nil {
 		return ch, gone(err)
@@ -67,6 +68,7 @@ func (n *node) Unlink(r *fsal.Req, name string) (ch fsal.DirChange, err error) {
 		return ch, err
 	}
 	defer k.end()
+	k.changing(n.id)
 	ch, err = k.m.Unlink(&r.Cred, dir, name)
 	return ch, k.judge(err)
 }
@@ -95,6 +97,7 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		return from, to, err
 	}
 	defer k.end()
+	k.changing(d.id)
 	target, put, err := d.at(&k)
 	if err != nil {
 		return from, to, gone(err)

@@ -152,6 +152,7 @@ func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetMask
 		return 0, fsal.Attr{}, err
 	}
 	defer k.end()
+	k.changing(n.id)
 	st, err := n.set(&k, in, r, f, prepared(set))
 	if err != nil {
 		return 0, fsal.Attr{}, k.judge(err)

@@ -73,6 +73,7 @@ func (n *node) SetXattr(r *fsal.Req, name string, value []byte, mode fsal.XattrM
 		return ch, err
 	}
 	defer k.end()
+	k.changing(n.id)
 	ch, err = k.m.Setxattr(&r.Cred, in, name, value, xattrFlags[mode])
 	return ch, k.judge(err)
 }
@@ -90,6 +91,7 @@ func (n *node) RemoveXattr(r *fsal.Req, name string) (ch fsal.DirChange, err err
 		return ch, err
 	}
 	defer k.end()
+	k.changing(n.id)
 	ch, err = k.m.Removexattr(&r.Cred, in, name)
 	return ch, k.judge(err)
 }

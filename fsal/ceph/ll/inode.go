@@ -36,6 +36,10 @@ func (m *Mount) Put(in Inode) { C.ceph_ll_put(m.p, in.p) }
 // Probe asks the MDS something about a directory that is not known here.
 func (m *Mount) Probe(in Inode) error { return check(C.tg_probe(m.p, in.p)) }
 
+// Journal has an MDS write what was changed in an inode, and waits for it; an inode
+// that is not known here was not changed.
+func (m *Mount) Journal(ino, snap uint64) { C.tg_journal(m.p, C.uint64_t(ino), C.uint64_t(snap)) }
+
 // Lookup finds a name.
 func (m *Mount) Lookup(who *fsal.Cred, dir Inode, name string) (in Inode, st Stat, err error) {
 	var c C.tg_stat

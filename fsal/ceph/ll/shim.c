@@ -103,6 +103,16 @@ int tg_resolve(tg_mount *m, uint64_t ino, uint64_t snap, Inode **out, tg_stat *s
 	return r;
 }
 
+void tg_journal(tg_mount *m, uint64_t ino, uint64_t snap)
+{
+	vinodeno_t v = { .ino = { ino }, .snapid = { snap } };
+	Inode *in = ceph_ll_get_inode(m, v);
+	if (!in)
+		return;
+	ceph_ll_sync_inode(m, in, 0);
+	ceph_ll_put(m, in);
+}
+
 // tg_probe asks the MDS, whatever is known here: recursive figures always do.
 int tg_probe(tg_mount *m, Inode *in)
 {

@@ -42,6 +42,7 @@ int tg_mount_start(void *rados, const char *fs, const char *path, const char *uu
 
 int tg_root(tg_mount *m, Inode **out, tg_stat *st);
 int tg_resolve(tg_mount *m, uint64_t ino, uint64_t snap, Inode **out, tg_stat *st);
+void tg_journal(tg_mount *m, uint64_t ino, uint64_t snap);
 int tg_probe(tg_mount *m, Inode *in);
 int tg_lookup(tg_mount *m, Inode *dir, TG_NAME(name), TG_WHO, Inode **out, tg_stat *st);
 int tg_getattr(tg_mount *m, Inode *in, tg_stat *st);
