@@ -20,12 +20,13 @@ const (
 // A Client is the record of one client owner.
 type Client struct {
 	Owner     string // co_ownerid: any bytes, 1 to MaxOwner of them; the key
-	Principal string // who established the client ID
-	Addr      string // where the client was last seen; for people, never compared
+	Principal string // who established the client ID; for people, as is Addr, and not kept by every backend
+	Addr      string // where the client was last seen, never compared
 
 	// Exclusive: the client may hold a share reservation with a deny mode, or
 	// a delegation. While such a client may still reclaim, no OPEN of another
-	// is harmless. RFC 8881, 8.4.2.1.
+	// is harmless. RFC 8881, 8.4.2.1. A backend that does not keep it says so of
+	// all clients.
 	Exclusive bool
 
 	// Revoked: the lease expired, or state was revoked, and the client has not

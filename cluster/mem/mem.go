@@ -25,8 +25,8 @@ type Pool struct {
 
 type watch struct{ changed func() }
 
-// Step has f called before each change of an object, as nothing else goes on
-// in the pool; nil ends it.
+// Step has f called after each change of an object, while nothing else goes on in
+// the pool; nil ends it.
 func (p *Pool) Step(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,9 +85,6 @@ func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) (uint64, 
 	if o == nil && w.Version != 0 || o != nil && o.Version != w.Version {
 		return 0, cluster.ErrChanged
 	}
-	if p.step != nil {
-		p.step()
-	}
 	if o == nil {
 		o = &cluster.Object{Omap: make(map[string][]byte), Attrs: make(map[string][]byte)}
 		if p.objects == nil {
@@ -97,6 +94,7 @@ func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) (uint64, 
 	}
 	p.version++
 	change(o, p.version, w)
+	p.steppedLocked()
 	return o.Version, nil
 }
 
@@ -128,11 +126,15 @@ func (p *Pool) Delete(ctx context.Context, oid string) error {
 	if p.objects[oid] == nil {
 		return fs.ErrNotExist
 	}
+	delete(p.objects, oid)
+	p.steppedLocked()
+	return nil
+}
+
+func (p *Pool) steppedLocked() {
 	if p.step != nil {
 		p.step()
 	}
-	delete(p.objects, oid)
-	return nil
 }
 
 // Notify implements cluster.Pool.

@@ -24,6 +24,7 @@ type crashDisk struct {
 	durable tree // what was synced
 	pending []change
 	nextID  int
+	rng     *rand.Rand // of what Crashes takes at random
 
 	step func()                      // called after every change; a sync adds nothing that a crash could leave
 	fail func(op, name string) error // nil, or what makes an operation fail
@@ -50,7 +51,7 @@ type change struct {
 
 func newCrashDisk() *crashDisk {
 	t := tree{0: {names: map[string]int{}}}
-	return &crashDisk{live: t, durable: t.clone(), nextID: 1}
+	return &crashDisk{live: t, durable: t.clone(), nextID: 1, rng: rand.New(rand.NewPCG(1, 2))}
 }
 
 func (t tree) clone() tree {
@@ -126,12 +127,15 @@ const (
 	torn
 )
 
-// crashes calls yield with what the next server may find after a crash of the
+// Step implements recoverytest.Storage.
+func (d *crashDisk) Step(f func()) { d.step = f }
+
+// Crashes calls yield with what the next server may find after a crash of the
 // machine now: all combinations of pending changes if there are few, else none,
 // all, each alone, each pair, all but each and each pair, and some at random.
 // With latest, only those in which the last of them was not lost; without it,
 // all is as it was an operation ago.
-func (d *crashDisk) crashes(latest bool, rng *rand.Rand, yield func(*crashDisk)) {
+func (d *crashDisk) Crashes(latest bool, yield func(*crashDisk)) {
 	fates := make([]int, len(d.pending))
 	free := fates
 	if latest {
@@ -156,7 +160,7 @@ func (d *crashDisk) crashes(latest bool, rng *rand.Rand, yield func(*crashDisk))
 	}
 	for range 32 {
 		for i := range free {
-			free[i] = rng.IntN(2)
+			free[i] = d.rng.IntN(2)
 		}
 		yield(d.after(fates))
 	}
@@ -178,10 +182,10 @@ func (d *crashDisk) choose(fates []int, i, n int, yield func(*crashDisk)) {
 	}
 }
 
-// copy is also what a crash of the process alone leaves: the same things are
+// Copy is also what a crash of the process alone leaves: the same things are
 // visible, and the same pending.
-func (d *crashDisk) copy() *crashDisk {
-	return &crashDisk{live: d.live.clone(), durable: d.durable.clone(), pending: slices.Clone(d.pending), nextID: d.nextID}
+func (d *crashDisk) Copy() *crashDisk {
+	return &crashDisk{live: d.live.clone(), durable: d.durable.clone(), pending: slices.Clone(d.pending), nextID: d.nextID, rng: d.rng}
 }
 
 // after returns the disk with these fates of its pending changes, to be copied
@@ -198,7 +202,7 @@ func (d *crashDisk) after(fates []int) *crashDisk {
 	}
 	named := t.named()
 	maps.DeleteFunc(t, func(id int, _ inode) bool { return !named[id] })
-	return &crashDisk{live: t, durable: t, nextID: d.nextID}
+	return &crashDisk{live: t, durable: t, nextID: d.nextID, rng: d.rng}
 }
 
 // String is equal for disks that behave the same from here on.

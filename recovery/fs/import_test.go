@@ -127,16 +127,16 @@ func TestImportCutOff(t *testing.T) {
 		b.cfg.Import = root
 		return b
 	}
-	e := newEnumeration(backend)
-	imported := world{clients: map[string]promise{}}
+	e := enumerate(backend)
+	var imported []recovery.Client
 	for _, owner := range []string{"a", "b"} {
-		imported.clients[owner] = promise{Client: recovery.Client{Owner: owner, Addr: "::ffff:192.0.2.7", Exclusive: true}}
+		imported = append(imported, recovery.Client{Owner: owner, Addr: "::ffff:192.0.2.7", Exclusive: true})
 	}
-	e.play(newCrashDisk(), []world{imported}, script("begin put:a commit"), crashes, "")
-	if e.failure != "" {
-		t.Error(e.failure)
+	e.History(newCrashDisk(), "begin put:a commit", imported...)
+	if e.Failure != "" {
+		t.Error(e.Failure)
 	}
-	t.Logf("%d states", len(e.seen))
+	t.Logf("%d states", e.Seen())
 }
 
 func FuzzDecodeRecord(f *testing.F) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/recovery"
+	"github.com/tidegate/tidegate/recovery/recoverytest"
 )
 
 // TestTwoCrashesInsideGrace is the known flaw of schemes with two directories
@@ -12,14 +13,14 @@ import (
 // that had no time to come back between two crashes are lost.
 func TestTwoCrashesInsideGrace(t *testing.T) {
 	const history = "begin commit put:a put:b kill begin put:a kill begin kill begin"
-	e := newEnumeration(plain)
-	e.play(newCrashDisk(), []world{{clients: map[string]promise{}}}, script(history), 1, "")
-	if e.failure != "" {
-		t.Error(e.failure)
+	e := enumerate(plain)
+	e.Crash(newCrashDisk(), history)
+	if e.Failure != "" {
+		t.Error(e.Failure)
 	}
-	e = newEnumeration(func(d *crashDisk) recovery.Backend { return moving{plain(d).(*Backend)} })
-	e.play(newCrashDisk(), []world{{clients: map[string]promise{}}}, script(history), 1, "")
-	if e.failure == "" {
+	e = enumerate(func(d *crashDisk) recovery.Backend { return moving{plain(d).(*Backend)} })
+	e.Crash(newCrashDisk(), history)
+	if e.Failure == "" {
 		t.Error("the flawed scheme is not found out")
 	}
 }
@@ -45,16 +46,16 @@ func TestMutants(t *testing.T) {
 	}
 	for name, backend := range mutants {
 		t.Run(name, func(t *testing.T) {
-			e := newEnumeration(backend)
-			for _, words := range histories {
-				if e.failure == "" {
-					e.history(words)
+			e := enumerate(backend)
+			for _, words := range recoverytest.Histories {
+				if e.Failure == "" {
+					e.History(newCrashDisk(), words)
 				}
 			}
-			if e.failure == "" {
+			if e.Failure == "" {
 				t.Fatal("not found out")
 			}
-			t.Log(e.failure)
+			t.Log(e.Failure)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package fs
+package recoverytest
 
 import (
 	"context"
@@ -102,7 +102,8 @@ func (s step) do(b recovery.Backend, w world) (recovery.Start, error) {
 	return recovery.Start{}, fmt.Errorf("no such step: %q", s.op)
 }
 
-func script(words string) (steps []step) {
+// script reads steps such as put:a!, the flags of clients being those of scripts.
+func script(words string, kept func(recovery.Client) recovery.Client) (steps []step) {
 	flags := map[byte]func(*recovery.Client){
 		'!': func(c *recovery.Client) { c.Revoked = true },
 		'?': func(c *recovery.Client) { c.Incomplete = true },
@@ -117,7 +118,7 @@ func script(words string) (steps []step) {
 			owner = owner[:len(owner)-1]
 		}
 		c.Owner = owner
-		steps = append(steps, step{op, c})
+		steps = append(steps, step{op, kept(c)})
 	}
 	return steps
 }
