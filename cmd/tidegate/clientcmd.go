@@ -155,4 +155,6 @@ func printClient(w io.Writer, c *clientView) {
 	fmt.Fprintf(w, "opens: %d, delegations: %d\n", c.Opens, c.Delegations)
 }
 
-func seconds(s float64) string { return time.Duration(s * float64(time.Second)).Round(time.Second).String() }
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}
