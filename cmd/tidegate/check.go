@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/internal/export"
 )
 
 const defaultConfig = "/etc/tidegate/tidegate.conf"
@@ -44,6 +45,12 @@ func checkFile(cmd *cobra.Command, file string) error {
 	for _, f := range c.Findings {
 		fmt.Fprintln(cmd.ErrOrStderr(), f)
 		if f.Severity == config.Error {
+			faults++
+		}
+	}
+	for _, x := range c.Exports {
+		if _, err := export.New(&x); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), err)
 			faults++
 		}
 	}

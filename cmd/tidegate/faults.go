@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/internal/export"
 )
 
 // faults are what is wrong with a configuration, one line each.
@@ -25,6 +26,9 @@ func faultsOf(c *config.Config) error {
 	for _, x := range c.Exports {
 		for _, f := range x.Beyond {
 			all = append(all, f.String())
+		}
+		if _, err := export.New(&x); err != nil {
+			all = append(all, err.Error())
 		}
 	}
 	if len(all) == 0 {

@@ -136,7 +136,11 @@ func (g *gateway) read(ctx context.Context) (r reading, err error) {
 	if r.specs, err = r.settings.flagSpecs(); err != nil {
 		return r, err
 	}
-	r.specs = append(r.specs, r.settings.specsOf(r.cfg)...)
+	configured, err := r.settings.specsOf(r.cfg)
+	if err != nil {
+		return r, err
+	}
+	r.specs = append(r.specs, configured...)
 	return r, clash(r.specs)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/admin"
+	"github.com/tidegate/tidegate/internal/export"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/recovery/fs"
@@ -153,7 +154,12 @@ func newServer(s *settings, ctl *grace.Controller, log *zap.Logger) (*nfs4.Serve
 	if scope == "" {
 		scope = host
 	}
+	key, err := export.HandleKey(filepath.Join(s.stateDir, "handle.key"))
+	if err != nil {
+		return nil, err
+	}
 	return nfs4.New(nfs4.Config{
+		HandleKey: key,
 		State: state.Config{
 			Epoch:    epoch(ctl),
 			Lease:    s.lease,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/internal/export"
 )
 
 // exportSpec is an export as asked for.
@@ -17,7 +18,8 @@ type exportSpec struct {
 	pseudo        string
 	source        source
 	noDelegations bool
-	from          string // the flag, or FILE:LINE:COLUMN
+	terms         *export.Terms // nil: everybody may do everything
+	from          string        // the flag, or FILE:LINE:COLUMN
 }
 
 // source is where an export's files are. Exports whose sources are equal may go
@@ -94,21 +96,18 @@ func (s *settings) flagSpecs() (specs []exportSpec, err error) {
 	return specs, nil
 }
 
-// rootID stands for the Export_Id 0, which is the pseudo file system's own in
-// file handles.
-const rootID = 1 << 16
-
 // specsOf are the exports of a configuration.
-func (s *settings) specsOf(c *config.Config) (specs []exportSpec) {
+func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
 	for _, x := range c.Exports {
 		spec := exportSpec{
-			id: uint32(x.ID), pseudo: x.Pseudo, from: place(x.Pos),
+			pseudo: x.Pseudo, from: place(x.Pos),
 			source:        source{kind: config.MEM},
-			noDelegations: !c.V4.Delegations || x.Permissions.Delegations == "none",
+			noDelegations: !c.V4.Delegations,
 		}
-		if x.ID == 0 {
-			spec.id = rootID
+		if spec.terms, err = export.New(&x); err != nil {
+			return nil, err
 		}
+		spec.id = spec.terms.ID()
 		switch {
 		case x.FSAL.Is(config.VFS):
 			spec.source = source{kind: config.VFS, dir: filepath.Clean(x.Path)}
@@ -119,7 +118,7 @@ func (s *settings) specsOf(c *config.Config) (specs []exportSpec) {
 		}
 		specs = append(specs, spec)
 	}
-	return specs
+	return specs, nil
 }
 
 // clash reports the first two specs with the same number or place.

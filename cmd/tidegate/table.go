@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/internal/export"
 	"github.com/tidegate/tidegate/nfs4"
 )
 
@@ -22,8 +23,9 @@ import (
 type exportTable struct {
 	open    func(exportSpec) (fsal.FS, error)
 	opening chan struct{} // holds one for each open under way
+	hosts   *export.Hosts
 	log     *zap.Logger
-	ctx     context.Context // of all tries
+	ctx     context.Context // of all tries and of hosts
 	cancel  context.CancelFunc
 	tries   sync.WaitGroup
 
@@ -69,6 +71,7 @@ func newExportTable(open func(exportSpec) (fsal.FS, error), log *zap.Logger) *ex
 		live: map[uint32]*liveExport{}, leaving: map[uint32]<-chan struct{}{},
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.hosts = export.NewHosts(t.ctx, export.Config{Log: log})
 	return t
 }
 
@@ -230,7 +233,7 @@ func (t *exportTable) openWhole(ctx context.Context, spec exportSpec) (fsal.FS, 
 func (t *exportTable) offersLocked() []nfs4.Export {
 	offers := make([]nfs4.Export, 0, len(t.live))
 	for _, x := range t.live {
-		offer := x.spec.offer()
+		offer := x.spec.offer(t.hosts)
 		if offer.FS = x.fs; x.fs == nil {
 			offer.FS = absent{}
 		}
@@ -240,8 +243,13 @@ func (t *exportTable) offersLocked() []nfs4.Export {
 }
 
 // offer is the export but for its file system.
-func (x exportSpec) offer() nfs4.Export {
-	return nfs4.Export{ID: x.id, Path: x.pseudo, NoDelegations: x.noDelegations}
+func (x exportSpec) offer(hosts *export.Hosts) nfs4.Export {
+	offer := nfs4.Export{ID: x.id, Path: x.pseudo}
+	if x.terms != nil {
+		offer = x.terms.Export(hosts)
+	}
+	offer.NoDelegations = x.noDelegations
+	return offer
 }
 
 // await waits until all that is in exports was tried once, or ctx ends. It
@@ -309,7 +317,7 @@ func (t *exportTable) states() []exportState {
 		if x.err != nil {
 			s.Error = x.err.Error()
 		}
-		if s.ID == rootID {
+		if s.ID == export.RootID {
 			s.ID = 0
 		}
 		all = append(all, s)

@@ -183,6 +183,7 @@ func (c *checker) export(n *node, x *Export) {
 	x.Pos, x.Permissions = n.Pos, c.Defaults
 	s := &scope{settings: &c.Settings, export: x, perms: &x.Permissions, instance: n}
 	setDefaults(fsal, s)
+	setDefaults(block{keys: exportKeys}, s)
 	var clients []*node
 	hasFSAL := false
 	for _, child := range n.Children {
@@ -204,7 +205,7 @@ func (c *checker) export(n *node, x *Export) {
 		c.errorAt(n.Pos, "the export has no FSAL block")
 	}
 	c.place(x)
-	c.beyond(x, s, b, fsal, clients)
+	c.beyond(x, s, b, fsal)
 }
 
 // place checks what says where an export is.
@@ -243,7 +244,7 @@ func within(name, dir string) bool {
 }
 
 // beyond notes what an export asks for and cannot have.
-func (c *checker) beyond(x *Export, s *scope, b, fsal block, clients []*node) {
+func (c *checker) beyond(x *Export, s *scope, b, fsal block) {
 	refuse := func(pos Pos, format string, args ...any) {
 		f := warningAt(pos, "%s, so this export cannot be served", fmt.Sprintf(format, args...))
 		x.Beyond = append(x.Beyond, f)
@@ -253,9 +254,6 @@ func (c *checker) beyond(x *Export, s *scope, b, fsal block, clients []*node) {
 		if text, ok := c.unfit(k, s); !ok {
 			refuse(c.origin(k.into(s), x.Pos), "%s", text)
 		}
-	}
-	for _, n := range clients {
-		refuse(n.Pos, "lists of clients cannot be honoured")
 	}
 }
 

@@ -110,13 +110,10 @@ func TestWarnings(t *testing.T) {
 		{"grace", "NFSv4 { Graceless = true; }", []string{"c:1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served"}},
 		{"minor versions", "NFSv4 { Minor_Versions = 0; }", []string{"c:1:9: warning: Minor_Versions = 0 cannot be honoured without 1 or 2, so this configuration cannot be served"}},
 		{"protocol", "NFS_CORE_PARAM { Protocols = 3; }", []string{"c:1:18: warning: Protocols = 3 cannot be honoured without 4, so this configuration cannot be served"}},
-		{"access by default", "EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; Squash = none; FSAL { } }",
-			[]string{"c:1:1: warning: Access_Type = none cannot be honoured; RW can, so this export cannot be served"}},
-		{"squash", goodExport + "Squash = All; }", []string{
-			"c:1:107: warning: Squash is set again; this one counts, not that at c:1:71",
-			"c:1:107: warning: Squash = all_squash cannot be honoured; none can, so this export cannot be served"}},
-		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys, so this export cannot be served"}},
-		{"clients", goodExport + "CLIENT { Clients = *; } }", []string{"c:1:107: warning: lists of clients cannot be honoured, so this export cannot be served"}},
+		{"squash", goodExport + "Squash = All; }", []string{"c:1:107: warning: Squash is set again; this one counts, not that at c:1:71"}},
+		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys or none, so this export cannot be served"}},
+		{"export protocol", goodExport + "Protocols = 3; }", []string{"c:1:107: warning: Protocols = 3 cannot be honoured without 4, so this export cannot be served"}},
+		{"clients", goodExport + "CLIENT { Clients = *; } }", nil},
 		{"file system", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = RGW; } }",
 			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served"}},
 	} {
@@ -192,7 +189,7 @@ EXPORT_DEFAULTS { Access_Type = ro; Anonymous_uid = -2; SecType = sys, krb5; CLI
 	first := perms
 	first.Access, first.Squash = "RW", "all_squash"
 	want := Export{
-		Pos: x.Pos, ID: 7, Path: "/v", Pseudo: "/a", Permissions: perms, Beyond: x.Beyond,
+		Pos: x.Pos, ID: 7, Path: "/v", Pseudo: "/a", MaxRead: maxIO, MaxWrite: maxIO, Permissions: perms,
 		FSAL: FSAL{Name: "CEPH", UserID: "nfs.c.fs.0123abcd", Secret: "AQ==", Filesystem: `my"fs`, MountPath: "/"},
 		Clients: []Client{
 			{[]string{"10.0.0.0/8", "host", "@group", "*.example.org", "fe80::1"}, first},
@@ -203,7 +200,7 @@ EXPORT_DEFAULTS { Access_Type = ro; Anonymous_uid = -2; SecType = sys, krb5; CLI
 	if diff := cmp.Diff(want, x); diff != "" {
 		t.Error(diff)
 	}
-	if len(x.Beyond) != 4 { // access, three lists of clients
+	if len(x.Beyond) != 0 {
 		t.Errorf("beyond: %q", x.Beyond)
 	}
 	wantObjects := []Object{{"p", "n", "conf"}, {"p", "n", "export-1"}}

@@ -28,24 +28,24 @@ func withoutEffect(tables ...[]key) []key {
 
 // permissionKeys stand in EXPORT_DEFAULTS, EXPORT and CLIENT blocks.
 var permissionKeys = []key{
-	{name: "Access_Type", kind: oneOf("none", "RW", "RO", "MDONLY", "MDONLY_RO"), def: "none", effect: guarded, only: "RW",
+	{name: "Access_Type", kind: oneOf("none", "RW", "RO", "MDONLY", "MDONLY_RO"), def: "none", effect: used,
 		doc:  "What clients may do: read and write, read, metadata alone, or nothing.",
 		into: func(s *scope) any { return &s.perms.Access }},
 	{name: "Squash", kind: oneOf("root_squash|root|rootsquash", "root_id_squash|rootid|rootidsquash",
 		"all_squash|all|allsquash|all_anonymous|all_anomnymous|allanonymous", "none|no_root_squash|noidsquash"),
-		def: "root_squash", effect: guarded, only: "none", doc: "Which users become anonymous.",
+		def: "root_squash", effect: used, doc: "Which users become anonymous.",
 		into: func(s *scope) any { return &s.perms.Squash }},
 	{name: "Anonymous_uid", kind: number(math.MinInt32, maxU32), def: "-2", doc: "User that squashed users become.",
 		into: func(s *scope) any { return &s.perms.AnonUID }},
 	{name: "Anonymous_gid", kind: number(math.MinInt32, maxU32), def: "-2", doc: "Group that squashed groups become.",
 		into: func(s *scope) any { return &s.perms.AnonGID }},
-	{name: "SecType", kind: manyOf("none", "sys|unix", "krb5", "krb5i", "krb5p"), def: "none, sys", effect: guarded, only: "sys",
-		doc: "Security flavours. It must hold sys.", into: func(s *scope) any { return &s.perms.SecTypes }},
+	{name: "SecType", kind: manyOf("none", "sys|unix", "krb5", "krb5i", "krb5p"), def: "none, sys", effect: guarded, only: "sys none",
+		doc: "Security flavours. It must hold sys or none; others are not offered.", into: func(s *scope) any { return &s.perms.SecTypes }},
 	{name: "Protocols", kind: manyOf(protocolNames...), def: "3, 4", effect: guarded, only: "4", doc: "NFS versions. It must hold 4.",
 		into: func(s *scope) any { return &s.perms.Protocols }},
 	{name: "Transports", kind: manyOf("UDP", "TCP", "RDMA"), def: "UDP, TCP", effect: guarded, only: "TCP", doc: "Transports. It must hold TCP.",
 		into: func(s *scope) any { return &s.perms.Transports }},
-	{name: "PrivilegedPort", kind: boolean, def: "false", effect: guarded, only: "false", doc: "Only clients on ports below 1024.",
+	{name: "PrivilegedPort", kind: boolean, def: "false", effect: used, doc: "Only clients on ports below 1024.",
 		into: func(s *scope) any { return &s.perms.PrivilegedPort }},
 	{name: "Manage_Gids", kind: boolean, def: "false", effect: guarded, only: "false", doc: "Groups looked up here, not taken from the client.",
 		into: func(s *scope) any { return &s.perms.ManageGIDs }},
@@ -58,8 +58,8 @@ var permissionKeys = []key{
 }
 
 var clientKeys = []key{
-	{name: "Clients", kind: words, doc: "Who: *, addresses, networks as 10.0.0.0/8, host names, with * and ? too, @netgroups. Exports with client lists cannot be served.",
-		effect: guarded, into: func(s *scope) any { return &s.client.Names }},
+	{name: "Clients", kind: words, doc: "Who: *, addresses, networks as 10.0.0.0/8, host names, with * and ? too, @netgroups.",
+		effect: used, into: func(s *scope) any { return &s.client.Names }},
 	{name: "HA_Proxy_Protocol", kind: oneOf("any", "with_ha_proxy", "without_ha_proxy"), def: "any", doc: "Whether such a client comes through a proxy."},
 }
 
@@ -70,8 +70,10 @@ var exportKeys = []key{
 	{name: "Pseudo", kind: pathname, effect: used, doc: "Place among the exports, as clients name it.", into: func(s *scope) any { return &s.export.Pseudo }},
 	{name: "Tag", kind: text, doc: "NFSv3: another name to mount."},
 	{name: "Filesystem_id", kind: text, def: "666.666", doc: "File system id, as major.minor."},
-	{name: "MaxRead", kind: octets(512, maxIO), def: "67108864", doc: "Size of a READ at most."},
-	{name: "MaxWrite", kind: octets(512, maxIO), def: "67108864", doc: "Size of a WRITE at most."},
+	{name: "MaxRead", kind: octets(512, maxIO), def: "67108864", effect: used, doc: "Size of a READ at most.",
+		into: func(s *scope) any { return &s.export.MaxRead }},
+	{name: "MaxWrite", kind: octets(512, maxIO), def: "67108864", effect: used, doc: "Size of a WRITE at most.",
+		into: func(s *scope) any { return &s.export.MaxWrite }},
 	{name: "PrefRead", kind: octets(512, maxIO), def: "67108864", doc: "NFSv3: preferred size of a READ."},
 	{name: "PrefWrite", kind: octets(512, maxIO), def: "67108864", doc: "NFSv3: preferred size of a WRITE."},
 	{name: "PrefReaddir", kind: octets(512, maxIO), def: "16384", doc: "NFSv3: preferred size of a READDIR."},

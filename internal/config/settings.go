@@ -88,6 +88,8 @@ type Export struct {
 	Path        string
 	Pseudo      string // absolute and clean
 	FSAL        FSAL
+	MaxRead     uint64 // bytes of a READ
+	MaxWrite    uint64 // bytes of a WRITE
 	Permissions Permissions
 	Clients     []Client // the first that matches counts
 	// Beyond names what is asked of this export and cannot be honoured. Nobody may
