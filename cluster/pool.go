@@ -87,7 +87,7 @@ func (d *Database) Update(ctx context.Context, f func(*DB) error) (DB, error) {
 		}
 		switch _, err := d.pool.Apply(ctx, d.oid, difference(o.Version, &was, &db)); {
 		case err == nil:
-			return db, d.pool.Notify(ctx, d.oid)
+			return db, d.Notify(ctx)
 		case !errors.Is(err, ErrChanged):
 			return was, err
 		}
@@ -96,6 +96,9 @@ func (d *Database) Update(ctx context.Context, f func(*DB) error) (DB, error) {
 		}
 	}
 }
+
+// Notify has those who watch look at the database.
+func (d *Database) Notify(ctx context.Context) error { return d.pool.Notify(ctx, d.oid) }
 
 // Make makes an empty database unless there is one.
 func (d *Database) Make(ctx context.Context) error {

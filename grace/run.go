@@ -11,6 +11,10 @@ import (
 const (
 	retrySoon = time.Second
 	retryLate = 10 * time.Second
+
+	// look is how often a server looks for a grace period of others by itself:
+	// who began it may have died before it told.
+	look = 5 * time.Second
 )
 
 // begin makes this server part of a grace period and reads who is on record.
@@ -220,11 +224,7 @@ func (c *Controller) steady(ctx context.Context) bool {
 		if active {
 			return c.renew(ctx)
 		}
-		select {
-		case <-c.cfg.Coordinator.Changed():
-		case <-ctx.Done():
-			return false
-		}
+		c.pause(ctx, look)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestCeph(t *testing.T) {
 			t.Fatal(err)
 		}
 		return func() recovery.Backend {
-			node, err := db.Attach(t.Context(), "a")
+			node, err := db.Attach(t.Context(), cluster.NodeConfig{ID: "a"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/cluster"
@@ -34,7 +35,9 @@ type Backend struct {
 	cfg Config
 	db  *cluster.Database
 
-	turn chan struct{} // holds an element while somebody writes; taken before mu
+	turn  chan struct{} // holds an element while somebody writes; taken before mu
+	epoch atomic.Uint64 // of now; 0: none
+
 	mu   sync.Mutex
 	open *round // of changes that nobody writes yet. Guarded by mu.
 
@@ -54,7 +57,10 @@ type round struct {
 
 func newRound() *round { return &round{changes: make(changes)} }
 
-var _ recovery.Backend = (*Backend)(nil)
+var (
+	_ recovery.Backend = (*Backend)(nil)
+	_ cluster.Records  = (*Backend)(nil)
+)
 
 // New returns a backend. Storage is not touched before Begin.
 func New(cfg Config) *Backend {
@@ -120,6 +126,9 @@ func (b *Backend) set(epoch uint64) *set { return &set{oid: setName(epoch, b.cfg
 // is not: its callers have given up.
 func (b *Backend) restart(now, old *set) {
 	b.now, b.old, b.grace, b.back = now, old, now != nil, make(map[string]bool)
+	if now != nil {
+		b.epoch.Store(now.epoch)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open = newRound()
@@ -346,6 +355,9 @@ func (b *Backend) Settle(ctx context.Context) error {
 	b.old = nil
 	return nil
 }
+
+// Epoch implements cluster.Records.
+func (b *Backend) Epoch() uint64 { return b.epoch.Load() }
 
 // Close implements recovery.Backend.
 func (b *Backend) Close() error {
