@@ -133,7 +133,11 @@ func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit fun
 // openDir opens the names of n as the caller. search is why the caller may not
 // know more than names.
 func (n *node) openDir(r *fsal.Req, want fsal.EntryWant) (fd int, search, err error) {
-	err = n.as(r, func() (err error) {
+	need := fsal.MayRead
+	if want != 0 {
+		need |= fsal.MayExecute
+	}
+	err = n.allowed(r, need, func() (err error) {
 		// By its descriptor: "." would need search permission.
 		name := nameOf(n.fd)
 		fd, err = sysOpenat(n.fs.proc, &name[0], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)

@@ -8,10 +8,11 @@
 // Config.StateDir.
 //
 // Every operation that the kernel judges is done with the caller's user, group
-// and groups (identity.as). Nothing outside of the exported directory is ever
-// reached: names are resolved one component at a time, without symlinks, and
-// see tree for handles. File systems mounted below the directory are not part
-// of the export: their mount points are listed, and EACCES.
+// and groups (identity.as), but where mode and owner alone say yes (judge).
+// Nothing outside of the exported directory is ever reached: names are resolved
+// one component at a time, without symlinks, and see tree for handles. File
+// systems mounted below the directory are not part of the export: their mount
+// points are listed, and EACCES.
 //
 // Names and attributes are as durable as the host's mount makes them; mount with
 // dirsync where they must outlive a power failure at once.
@@ -45,6 +46,7 @@ type Config struct {
 type FS struct {
 	tree
 	self     *identity
+	judge    judge
 	log      *zap.Logger
 	top      *node
 	places   *places // nil where handles tell all
@@ -87,6 +89,9 @@ func (fs *FS) start(c Config, q quirks) (err error) {
 	fs.mark = fs.chooseMark(q)
 	if fs.self, err = ownIdentity(); err != nil {
 		return fmt.Errorf("vfs: %s: learn the server's own identity: %w", c.Dir, err)
+	}
+	if err := fs.judge.start(fs.anchor, fs.self); err != nil {
+		return fmt.Errorf("vfs: %s: statfs: %w", c.Dir, err)
 	}
 	if err := fs.keepState(c.StateDir); err != nil {
 		return fmt.Errorf("vfs: %s: state directory %s: %w", c.Dir, c.StateDir, err)

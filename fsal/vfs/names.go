@@ -154,7 +154,7 @@ func (n *node) Unlink(r *fsal.Req, name string) (fsal.DirChange, error) {
 		}
 		return err
 	}
-	err = n.as(r, remove)
+	err = n.allowed(r, fsal.MayWrite|fsal.MayExecute, remove)
 	if err == unix.ENOTEMPTY && n.sweep(name) {
 		err = n.as(r, remove)
 	}
@@ -193,7 +193,11 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	}
 	moved, replaced := n.peek(name), d.peek(newName)
 	rename := func() error { return unix.Renameat2(n.fd, name, d.fd, newName, 0) }
-	err = n.as(r, rename)
+	if n.id == d.id {
+		err = n.allowed(r, fsal.MayWrite|fsal.MayExecute, rename)
+	} else { // to move a directory takes permission to write to it, too
+		err = n.as(r, rename)
+	}
 	if err == unix.ENOTEMPTY && d.sweep(newName) {
 		err = n.as(r, rename)
 	}

@@ -107,22 +107,42 @@ var accessBits = [...]struct {
 }{{fsal.MayRead, unix.R_OK}, {fsal.MayWrite, unix.W_OK}, {fsal.MayExecute, unix.X_OK}}
 
 func (n *node) Access(r *fsal.Req, want fsal.Access) (have fsal.Access, err error) {
-	err = n.as(r, func() error {
-		for _, b := range accessBits {
-			if want&b.may == 0 {
-				continue
-			}
-			switch err := sysAccess(n.fd, b.mode); err {
-			case nil:
-				have |= b.may
-			case unix.EACCES, unix.EPERM, unix.EROFS:
-			default:
-				return err
-			}
+	if !n.fs.self.is(&r.Cred) {
+		if granted, _, known := n.fs.judge.grants(n.fd, &r.Cred); known {
+			return n.accessOwn(want & granted) // a mount may refuse what the mode grants
 		}
-		return nil
+	}
+	err = n.as(r, func() (err error) {
+		have, err = n.accessOwn(want)
+		return err
 	})
 	return have, err
+}
+
+// accessOwn is Access for the thread's identity.
+func (n *node) accessOwn(want fsal.Access) (have fsal.Access, err error) {
+	all := uint32(0)
+	for _, b := range accessBits {
+		if want&b.may != 0 {
+			all |= b.mode
+		}
+	}
+	if sysAccess(n.fd, all) == nil {
+		return want, nil
+	}
+	for _, b := range accessBits {
+		if want&b.may == 0 {
+			continue
+		}
+		switch err := sysAccess(n.fd, b.mode); err {
+		case nil:
+			have |= b.may
+		case unix.EACCES, unix.EPERM, unix.EROFS:
+		default:
+			return 0, err
+		}
+	}
+	return have, nil
 }
 
 // sysAccess judges by the thread's file system identity.
@@ -150,7 +170,7 @@ func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
 		return nil, err
 	}
 	var fd int
-	err := n.as(r, func() (err error) {
+	err := n.allowed(r, accessOf(flags), func() (err error) {
 		fd, err = n.reopen(flags)
 		return err
 	})
@@ -178,6 +198,17 @@ func (n *node) regularOnly() error {
 func (n *node) reopen(flags fsal.OpenFlags) (int, error) {
 	name := nameOf(n.fd)
 	return sysOpenat(n.fs.proc, &name[0], openMode(flags)|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+}
+
+// accessOf is what opening needs.
+func accessOf(flags fsal.OpenFlags) (a fsal.Access) {
+	if flags&fsal.OpenRead != 0 {
+		a |= fsal.MayRead
+	}
+	if flags&fsal.OpenWrite != 0 {
+		a |= fsal.MayWrite
+	}
+	return a
 }
 
 func openMode(flags fsal.OpenFlags) int {
@@ -210,7 +241,7 @@ func (n *node) lookup(r *fsal.Req, name string) (*node, error) {
 		return nil, err
 	}
 	var fd int
-	err = n.as(r, func() (err error) {
+	err = n.allowed(r, fsal.MayExecute, func() (err error) {
 		fd, err = openBeneath(n.fd, p)
 		return err
 	})
