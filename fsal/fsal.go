@@ -129,6 +129,7 @@ type Limits struct {
 	NoStableKeys         bool   // Keys are lost when the FS is closed
 	ExclusiveKeepsTimes  bool   // exclusive create leaves Atime and Mtime settable at once
 	TimeGranularityNanos uint32
+	ChangeTickNanos      uint32 // changes from outside within it may show one Change; 0: none do
 	CloneBlock           uint32 // bytes that Cloner's ranges come in multiples of; 0: it is never there
 }
 

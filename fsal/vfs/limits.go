@@ -30,6 +30,7 @@ func limitsOf(fd int) (fsal.Limits, error) {
 		MaxRead:              bestIO,
 		MaxWrite:             bestIO,
 		TimeGranularityNanos: 1,
+		ChangeTickNanos:      uint32(coarsest),
 		CloneBlock:           uint32(f.Bsize),
 	}
 	switch f.Type {

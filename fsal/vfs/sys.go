@@ -50,10 +50,12 @@ const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS |
 	unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
 
 // openBeneath opens name in dir as an O_PATH descriptor. A name at which another
-// file system is mounted is EACCES.
+// file system is mounted is EACCES. What is moved away while it is looked at is
+// EXDEV to the kernel too, but not again and again.
 func openBeneath(dir int, name *byte) (int, error) {
+	const patience = 10
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: beneath}
-	for {
+	for try := 1; ; {
 		fd, _, e := unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(name)),
 			uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
 		switch e {
@@ -62,6 +64,9 @@ func openBeneath(dir int, name *byte) (int, error) {
 		case unix.EINTR:
 			continue
 		case unix.EXDEV:
+			if try++; try <= patience {
+				continue
+			}
 			return -1, unix.EACCES
 		}
 		return -1, mapped(e)

@@ -1,0 +1,208 @@
+// Package mdcache keeps the objects of a file system at hand: it is an fsal.FS
+// over an fsal.FS. What it spares is finding an object by its Key, finding it by
+// its name, and judging permissions; these cost a file system far more than
+// telling an object's attributes.
+//
+// Nothing is believed because it was true a moment ago. A name, or the lack of
+// one, counts while its directory's Change is what it was when the name was
+// looked up, and a permission while the object's is; both are asked for each
+// time. So what others do to the file system, on this host or another, is seen by
+// the next call. Where changes from outside may share one Change, as
+// fsal.Limits.ChangeTickNanos has it, nothing is kept of an object that was
+// changed within that time.
+//
+// What an object is named by its Key never changes; that it still exists is asked
+// for once in Config.Trust, and whenever the file system reports anything.
+//
+// An object that nobody uses is given back after Config.Idle, when there are more
+// than Config.Nodes, or when the file system asks for it (Upcalls.Release).
+package mdcache
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// Config is what a cache is made of.
+type Config struct {
+	Nodes int           // most objects kept; those in use are kept beside
+	Names int           // most names kept, in all directories
+	Idle  time.Duration // an object that is not used for so long, or twice, is given back
+	Trust time.Duration // how long an object counts as existing without asking
+}
+
+// DefaultConfig is for one of so many file systems whose objects cost a descriptor
+// each: it leaves three quarters of what the process may have to others.
+func DefaultConfig(among int) Config {
+	nodes := 1 << 16
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		nodes = int(min(uint64(nodes), files.Cur/4))
+	}
+	nodes /= max(among, 1)
+	return Config{Nodes: nodes, Names: 4 * nodes, Idle: 30 * time.Second, Trust: time.Second}
+}
+
+// FS is a file system with its objects at hand.
+type FS struct {
+	fsal.FS
+	cfg   Config
+	tick  time.Duration // of Change
+	table *table
+	names atomic.Int64 // kept, in all directories
+	stop  context.CancelFunc
+	done  chan struct{} // closed when the sweeper has ended
+}
+
+// New returns a cache over fs, which is the cache's to close and to watch.
+func New(fs fsal.FS, cfg Config) *FS {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &FS{
+		FS: fs, cfg: cfg, tick: time.Duration(fs.Limits().ChangeTickNanos),
+		table: newTable(cfg.Nodes), stop: stop, done: make(chan struct{}),
+	}
+	go c.sweep(ctx)
+	return c
+}
+
+// sweep gives back what is idle, until ctx ends.
+func (c *FS) sweep(ctx context.Context) {
+	defer close(c.done)
+	tick := time.NewTicker(c.cfg.Idle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.table.each(func(n *node) {
+				if !n.used.Swap(false) {
+					c.forget(n)
+				}
+			})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Root returns the tree's root directory.
+func (c *FS) Root(r *fsal.Req) (fsal.Node, error) {
+	n, err := c.FS.Root(r)
+	if err != nil {
+		return nil, err
+	}
+	return c.keep(n).self, nil
+}
+
+// Resolve returns the object that k names.
+func (c *FS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
+	if n := c.table.find(&k); n != nil {
+		if c.exists(r, n) {
+			return n.self, nil
+		}
+		c.drop(n)
+		n.Put()
+	}
+	inner, err := c.FS.Resolve(r, k)
+	if err != nil {
+		return nil, err
+	}
+	return c.keep(inner).self, nil
+}
+
+// exists reports whether n may be given out: whether the file system finds it, if
+// that was not asked lately, and it has a name. One without may be there because
+// it is kept, and for no other reason.
+func (c *FS) exists(r *fsal.Req, n *node) bool {
+	now := time.Now().UnixNano()
+	if now-n.asked.Load() < int64(c.cfg.Trust) {
+		return true
+	}
+	if a, err := n.inner.Getattr(r); err != nil || a.Nlink == 0 {
+		return false
+	}
+	inner, err := c.FS.Resolve(r, n.key)
+	if err != nil {
+		return false
+	}
+	inner.Put()
+	n.asked.Store(now)
+	return true
+}
+
+// keep returns the node of inner's object with a reference. It takes inner over.
+func (c *FS) keep(inner fsal.Node) *node {
+	key := inner.Key()
+	n, known := c.table.add(&key, func() *node { return newNode(c, inner, key) })
+	n.asked.Store(time.Now().UnixNano())
+	if known {
+		inner.Put()
+	} else if c.table.over() {
+		c.table.trim(c.forget)
+	}
+	return n
+}
+
+// forget takes n out of the table, if nobody uses it.
+func (c *FS) forget(n *node) {
+	if n.refs.Load() == 1 && c.table.remove(n) {
+		n.Put()
+	}
+}
+
+// drop takes n out of the table.
+func (c *FS) drop(n *node) {
+	if c.table.remove(n) {
+		n.Put()
+	}
+}
+
+// dropKey takes the object of k out of the table.
+func (c *FS) dropKey(k *fsal.Key) {
+	if n := c.table.find(k); n != nil {
+		c.drop(n)
+		n.Put()
+	}
+}
+
+func (c *FS) dropIfStale(n *node, err error) {
+	if errors.Is(err, syscall.ESTALE) {
+		c.drop(n)
+	}
+}
+
+// Close gives back every object and closes the file system.
+func (c *FS) Close() error {
+	c.stop()
+	<-c.done
+	c.table.each(c.drop)
+	return c.FS.Close()
+}
+
+// Watch registers where the FS reports what happens behind the caller's back.
+func (c *FS) Watch(u fsal.Upcalls) { c.FS.Watch(upcalls{u, c}) }
+
+// upcalls listens in on what the file system reports.
+type upcalls struct {
+	fsal.Upcalls
+	fs *FS
+}
+
+func (u upcalls) Invalidate(k fsal.Key) {
+	u.fs.dropKey(&k)
+	u.Upcalls.Invalidate(k)
+}
+
+func (u upcalls) Release(k fsal.Key) {
+	u.fs.dropKey(&k)
+	u.Upcalls.Release(k)
+}
+
+func (u upcalls) Lost(reason error) {
+	u.fs.table.each(u.fs.drop)
+	u.Upcalls.Lost(reason)
+}

@@ -1,0 +1,243 @@
+package mdcache
+
+import (
+	"errors"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// node is an object of the file system that is kept, or has been. The last
+// reference gives the object back.
+type node struct {
+	fs    *FS
+	inner fsal.Node
+	self  fsal.Node // this node, with all that inner can do
+	key   fsal.Key
+	hash  uint64
+
+	next   atomic.Pointer[node] // Changed under the chain's lock.
+	listed bool                 // Guarded by the chain's lock. In the table.
+
+	refs  atomic.Int64 // the table's among them
+	used  atomic.Bool  // since it was last considered for giving back
+	asked atomic.Int64 // when it existed for sure, in nanoseconds
+
+	rights [4]atomic.Pointer[right]
+	names  names // of a directory
+}
+
+// xnode is a node with extended attributes.
+type xnode struct {
+	node
+	fsal.Xattrs
+}
+
+func newNode(fs *FS, inner fsal.Node, key fsal.Key) *node {
+	if x, ok := inner.(fsal.Xattrs); ok {
+		n := &xnode{node{fs: fs, inner: inner, key: key}, x}
+		n.self = n
+		return &n.node
+	}
+	n := &node{fs: fs, inner: inner, key: key}
+	n.self = n
+	return n
+}
+
+// get takes a reference, if there is any to begin with.
+func (n *node) get() bool {
+	for {
+		refs := n.refs.Load()
+		if refs == 0 {
+			return false
+		}
+		if n.refs.CompareAndSwap(refs, refs+1) {
+			if !n.used.Load() {
+				n.used.Store(true)
+			}
+			return true
+		}
+	}
+}
+
+func (n *node) Put() {
+	if n.refs.Add(-1) == 0 {
+		n.fs.names.Add(-int64(n.names.clear()))
+		n.inner.Put()
+	}
+}
+
+func (n *node) Key() fsal.Key   { return n.key }
+func (n *node) Type() fsal.Type { return n.inner.Type() }
+
+func (n *node) own() *node { return n }
+
+// innerOf returns the file system's own Node of an object.
+func innerOf(n fsal.Node) fsal.Node {
+	if w, ok := n.(interface{ own() *node }); ok {
+		return w.own().inner
+	}
+	return n
+}
+
+// see forgets n if err says that it is gone.
+func (n *node) see(err error) error {
+	if err != nil {
+		n.fs.dropIfStale(n, err)
+	}
+	return err
+}
+
+func (n *node) Getattr(r *fsal.Req) (fsal.Attr, error) {
+	a, err := n.inner.Getattr(r)
+	return a, n.see(err)
+}
+
+func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetMask, fsal.Attr, error) {
+	mask, a, err := n.inner.Setattr(r, f, set)
+	return mask, a, n.see(err)
+}
+
+func (n *node) Readlink(r *fsal.Req) (string, error) {
+	s, err := n.inner.Readlink(r)
+	return s, n.see(err)
+}
+
+func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
+	f, err := n.inner.Open(r, flags)
+	return f, n.see(err)
+}
+
+func (n *node) Parent(r *fsal.Req) (fsal.Node, error) { return n.reached(n.inner.Parent(r)) }
+
+// reached is what a way from n to another object answers.
+func (n *node) reached(other fsal.Node, err error) (fsal.Node, error) {
+	if err != nil {
+		return nil, n.see(err)
+	}
+	return n.fs.keep(other).self, nil
+}
+
+// Lookup answers from memory if the directory's Change is what it was, and the
+// caller may look up in it.
+func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
+	if n.Type() != fsal.Directory {
+		return n.reached(n.inner.Lookup(r, name))
+	}
+	dir, err := n.Getattr(r)
+	if err != nil {
+		return nil, err
+	}
+	settled := n.settled(&dir)
+	if child, known := n.names.find(name, dir.Change); known && settled {
+		have, err := n.access(r, &dir, fsal.MayExecute)
+		switch {
+		case err != nil || have == 0: // the file system says it in its own way
+		case child == nil:
+			return nil, syscall.ENOENT
+		case child.get():
+			return child.self, nil
+		}
+	}
+	found, err := n.inner.Lookup(r, name)
+	switch {
+	case err == nil:
+		child := n.fs.keep(found)
+		n.note(name, child, dir.Change, settled)
+		return child.self, nil
+	case errors.Is(err, syscall.ENOENT):
+		n.note(name, nil, dir.Change, settled)
+	}
+	return nil, n.see(err)
+}
+
+// settled reports whether every change after a was read brings another Change.
+func (n *node) settled(a *fsal.Attr) bool {
+	if n.fs.tick == 0 {
+		return true
+	}
+	return time.Since(time.Unix(a.Ctime.Sec, int64(a.Ctime.Nsec))) > n.fs.tick
+}
+
+func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Created, error) {
+	made, err := n.inner.Create(r, name, spec)
+	if err != nil {
+		return made, n.see(err)
+	}
+	n.changed(name)
+	made.Node = n.fs.keep(made.Node).self
+	return made, nil
+}
+
+func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fsal.SetMask, fsal.DirChange, error) {
+	made, set, dir, err := n.inner.Make(r, name, spec)
+	if err != nil {
+		return nil, set, dir, n.see(err)
+	}
+	n.changed(name)
+	return n.fs.keep(made).self, set, dir, nil
+}
+
+func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange, error) {
+	dir, err := n.inner.Link(r, innerOf(object), name)
+	n.changed(name)
+	return dir, n.see(err)
+}
+
+// Unlink leaves it to the file system whether what it removed exists: it may have
+// other names.
+func (n *node) Unlink(r *fsal.Req, name string) (fsal.DirChange, error) {
+	doomed := n.child(r, name)
+	dir, err := n.inner.Unlink(r, name)
+	n.changed(name)
+	doomed.part(err == nil)
+	return dir, n.see(err)
+}
+
+// Rename leaves it to the file system whether what it replaced exists.
+func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string) (from, to fsal.DirChange, err error) {
+	var doomed *node
+	target, ours := newDir.(interface{ own() *node })
+	if ours {
+		doomed = target.own().child(r, newName)
+	}
+	from, to, err = n.inner.Rename(r, name, innerOf(newDir), newName)
+	n.changed(name)
+	if ours {
+		target.own().changed(newName)
+	}
+	doomed.part(err == nil)
+	return from, to, n.see(err)
+}
+
+// child returns the object of a name, if it is at hand, with a reference; or nil.
+func (n *node) child(r *fsal.Req, name string) *node {
+	if child := n.names.last(name); child != nil && child.get() {
+		return child
+	}
+	found, err := n.inner.Lookup(r, name)
+	if err != nil {
+		return nil
+	}
+	defer found.Put()
+	key := found.Key()
+	return n.fs.table.find(&key)
+}
+
+// part puts n, which may be nil, and forgets it if it is gone.
+func (n *node) part(gone bool) {
+	if n == nil {
+		return
+	}
+	if gone {
+		n.fs.drop(n)
+	}
+	n.Put()
+}
+
+func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit func(*fsal.DirEntry) bool) (bool, error) {
+	eof, err := n.inner.Readdir(r, cookie, want, emit)
+	return eof, n.see(err)
+}
