@@ -7,8 +7,11 @@ import (
 	"syscall"
 )
 
-// listen opens every listener, or none.
+// listen opens every listener, or none. Those that systemd opened are used instead.
 func listen(addrs []string) (all []net.Listener, err error) {
+	if all, err = inherited(); err != nil || len(all) > 0 {
+		return all, err
+	}
 	for _, a := range addrs {
 		l, err := net.Listen("tcp", a)
 		if err != nil {

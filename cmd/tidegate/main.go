@@ -27,14 +27,7 @@ type failure struct{ error }
 func (f failure) Unwrap() error { return f.error }
 
 func main() {
-	root := &cobra.Command{
-		Use:           "tidegate",
-		Short:         "An NFSv4.1/4.2 server for CephFS and local directories",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), clientCommand(),
-		sessionCommand(), openCommand(), lockCommand(), delegationCommand(), logCommand(), graceCommand(), versionCommand(), manCommand(root))
+	root := commandFor(os.Args[0])
 	err := root.Execute()
 	if err == nil {
 		return
@@ -43,12 +36,24 @@ func main() {
 	if errors.As(err, &f) {
 		fmt.Fprintln(os.Stderr, f)
 	} else {
-		fmt.Fprintf(os.Stderr, "tidegate: %s\n", oneLine(err))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", root.Name(), oneLine(err))
 	}
 	if errors.As(err, new(failure)) {
 		os.Exit(exitFailed)
 	}
 	os.Exit(exitUsage)
+}
+
+func tidegateCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tidegate",
+		Short:         "An NFSv4.1/4.2 server for CephFS and local directories",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), clientCommand(),
+		sessionCommand(), openCommand(), lockCommand(), delegationCommand(), logCommand(), graceCommand(), versionCommand(), manCommand(root))
+	return root
 }
 
 func oneLine(err error) string {

@@ -88,7 +88,9 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 		closeAll(listeners)
 		return err
 	}
-	err = run(ctx, newRPC(s, g.nfs, g.log), listeners, g.log)
+	srv := newRPC(s, g.nfs, g.log)
+	defer startWatchdog(srv, s.minors[0], g.log)()
+	err = run(ctx, srv, listeners, g.log)
 	stop()
 	wait()
 	return err
@@ -189,6 +191,7 @@ func newRPC(s *settings, nfs *nfs4.Server, log *zap.Logger) *rpc.Server {
 		MaxInFlight: s.maxInFlight,
 		MaxConns:    s.maxConns,
 		Proxies:     s.proxies,
+		Reset:       s.reset,
 		OnClose:     nfs.Closed,
 	})
 }

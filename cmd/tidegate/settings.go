@@ -35,6 +35,8 @@ type settings struct {
 	cephConf    string
 	cephClients int // behind each export of CephFS
 
+	reset bool // connections at a stop
+
 	tuning
 }
 
@@ -76,6 +78,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.nodeID, "node-id", "", "name of this server among gateways, the same at every start (default made up once for STATE-DIR)")
 	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
 	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
+	f.BoolVar(&s.reset, "reset", false, "end connections by a reset at a stop, so that this server's address may move to another")
 }
 
 // The bounds of a lease: short enough that a dead client is not waited for all

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -32,7 +33,7 @@ type Config struct {
 	// NOTSUPP, but for CB_SEQUENCE: without one, the session answers it.
 	Callbacks map[wire.CbOp]Callback
 
-	RPC rpc.Config // Programs is set by Dial
+	RPC rpc.Config // Programs is set by NewConn
 }
 
 // Conn is a connection to a server.
@@ -48,6 +49,16 @@ type Conn struct {
 
 // Dial connects to addr ("host:port").
 func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return NewConn(nc, cfg), nil
+}
+
+// NewConn talks to the server at the other end of nc, which it takes over.
+func NewConn(nc net.Conn, cfg Config) *Conn {
 	if cfg.Minor == 0 {
 		cfg.Minor = 2
 	}
@@ -57,12 +68,8 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 		{Number: callbackProgram, Low: 1, High: 1, Dispatch: c.callback},
 		{Number: callbackProgram, Low: 4, High: 4, Dispatch: c.callback},
 	}
-	conn, err := rpc.Dial(ctx, addr, cfg.RPC)
-	if err != nil {
-		return nil, err
-	}
-	c.Conn = conn
-	return c, nil
+	c.Conn = rpc.NewConn(nc, cfg.RPC)
+	return c
 }
 
 // Ping calls the procedure NULL.
