@@ -177,10 +177,23 @@ func (c *FS) dropIfStale(n *node, err error) {
 
 // Close gives back every object and closes the file system.
 func (c *FS) Close() error {
+	c.empty()
+	return c.FS.Close()
+}
+
+// Retire is Close for a file system that tells a stop from the end of its use.
+func (c *FS) Retire() error {
+	c.empty()
+	if fs, ok := c.FS.(interface{ Retire() error }); ok {
+		return fs.Retire()
+	}
+	return c.FS.Close()
+}
+
+func (c *FS) empty() {
 	c.stop()
 	<-c.done
 	c.table.each(c.drop)
-	return c.FS.Close()
 }
 
 // Watch registers where the FS reports what happens behind the caller's back.
