@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/internal/monitor"
 	"github.com/tidegate/tidegate/nfs4"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // gateway is a server and what it is configured by, for as long as it runs.
@@ -28,12 +31,15 @@ type gateway struct {
 	began   time.Time
 	exports *exportTable
 	nfs     *nfs4.Server
+	rpc     *rpc.Server
+	monitor *monitor.Monitor
 	watch   *urlWatch
 	asked   chan struct{} // has an element when somebody asks for a reload
 
-	mu       sync.Mutex     // one change at a time
-	cfg      *config.Config // Guarded by mu. What is in force.
-	logLevel string         // Guarded by mu. As configured.
+	mu       sync.Mutex      // one change at a time
+	cfg      *config.Config  // Guarded by mu. What is in force.
+	logLevel string          // Guarded by mu. As configured.
+	said     map[string]bool // Guarded by mu. Findings about cfg.
 }
 
 // newGateway reads the configuration and begins to open what it exports. Errors
@@ -48,7 +54,7 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 		return nil, err
 	}
 	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
-	g.warn(next.cfg)
+	g.warnLocked(next.cfg)
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
 	fresh, err := g.exports.set(next.specs)
@@ -144,11 +150,17 @@ func (g *gateway) read(ctx context.Context) (r reading, err error) {
 	return r, clash(r.specs)
 }
 
-// warn logs what there is to say about a configuration that can be served.
-func (g *gateway) warn(c *config.Config) {
+// warnLocked logs what there is to say about a configuration that can be served,
+// if that was not said of the one before.
+func (g *gateway) warnLocked(c *config.Config) {
+	said := map[string]bool{}
 	for _, f := range c.Findings {
-		g.log.Warn(f.String())
+		line := f.String()
+		if said[line] = true; !g.said[line] {
+			g.log.Warn("configuration", zap.String("finding", line))
+		}
 	}
+	g.said = said
 }
 
 // outcome is what came of a reload.
@@ -169,7 +181,6 @@ func (g *gateway) reload(ctx context.Context) (outcome, error) {
 func (g *gateway) change(ctx context.Context, edit func() (undo func(), err error)) (outcome, error) {
 	out, fresh, err := g.edit(ctx, edit)
 	if err != nil {
-		g.log.Error("the configuration in force stays: the new one has faults", zap.Error(err))
 		return out, err
 	}
 	if err := g.exports.await(ctx, fresh); err != nil {
@@ -193,6 +204,10 @@ func (g *gateway) edit(ctx context.Context, edit func() (undo func(), err error)
 	out, fresh, err := g.switchLocked(ctx)
 	if err != nil {
 		undo()
+		for _, fault := range strings.Split(err.Error(), "\n") {
+			g.log.Error("a fault of the new configuration", zap.String("fault", fault))
+		}
+		g.log.Error("the configuration in force stays")
 	}
 	return out, fresh, err
 }
@@ -217,7 +232,7 @@ func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveE
 		g.level.SetLevel(level) // else it stays as "tidegate log level" set it
 	}
 	g.logLevel, g.cfg = next.settings.logLevel, next.cfg
-	g.warn(next.cfg)
+	g.warnLocked(next.cfg)
 	g.watch.point(next.cfg.RadosURLs)
 	return out, fresh, nil
 }

@@ -51,7 +51,7 @@ func tidegateCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), clientCommand(),
+	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), topCommand(), clientCommand(),
 		sessionCommand(), openCommand(), lockCommand(), delegationCommand(), logCommand(), graceCommand(), versionCommand(), manCommand(root))
 	return root
 }

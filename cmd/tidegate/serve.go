@@ -20,6 +20,7 @@ import (
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/admin"
 	"github.com/tidegate/tidegate/internal/export"
+	"github.com/tidegate/tidegate/internal/monitor"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/recovery/fs"
@@ -88,9 +89,11 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 		closeAll(listeners)
 		return err
 	}
-	srv := newRPC(s, g.nfs, g.log)
-	defer startWatchdog(srv, s.minors[0], g.log)()
-	err = run(ctx, srv, listeners, g.log)
+	defer tellAt(s.monitor, g.monitor, g.log)()
+	defer context.AfterFunc(ctx, g.monitor.Draining)()
+	defer startWatchdog(g.rpc, s.minors[0], g.log)()
+	g.monitor.Serving()
+	err = run(ctx, g.rpc, listeners, g.log)
 	stop()
 	wait()
 	return err
@@ -124,20 +127,23 @@ func attend(ctx context.Context, g *gateway, ctl *grace.Controller) (wait func()
 		tasks.Go(func() { admin.Serve(ctx, socket, routes(g, ctl)) })
 	}
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
+	tasks.Go(func() { g.monitor.Run(ctx) })
 	tasks.Go(func() { g.attend(ctx) })
 	return tasks.Wait, nil
 }
 
 // routes are all that the admin socket answers.
 func routes(g *gateway, ctl *grace.Controller) []admin.Route {
-	return slices.Concat(statusRoutes(g, ctl), exportRoutes(g), clientRoutes(g), holdingRoutes(g.nfs.State()), graceRoutes(ctl))
+	return slices.Concat(statusRoutes(g, ctl), exportRoutes(g), clientRoutes(g), holdingRoutes(g.nfs.State()), graceRoutes(ctl), monitorRoutes(g.monitor))
 }
 
-// start makes the NFS server of the exports.
+// start makes the servers of the exports, and what watches them.
 func (g *gateway) start(ctl *grace.Controller) (err error) {
 	if g.nfs, err = newServer(&g.running, ctl, g.log); err != nil {
 		return err
 	}
+	g.rpc = newRPC(&g.running, g.nfs, g.log)
+	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release()})
 	return g.exports.attach(g.nfs.SetExports)
 }
 

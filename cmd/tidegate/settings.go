@@ -24,6 +24,7 @@ type settings struct {
 	exports  []string // besides those of the configuration
 	undeleg  []string // pseudo paths of exports without delegations
 	listen   []string
+	monitor  string // address for metrics and the status page; "" for none
 	stateDir string
 	logLevel string
 	lease    time.Duration
@@ -51,7 +52,6 @@ type tuning struct {
 	maxConns    int
 	maxInFlight int
 	proxies     []netip.Prefix
-	monitor     string // address for metrics; "" for none
 }
 
 func defaultTuning() tuning {
@@ -69,6 +69,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringArrayVar(&s.exports, "export", nil, "directory to serve, and where in the pseudo file system; mem: is memory, ceph:[user@]fsname[:/path] CephFS")
 	f.StringArrayVar(&s.undeleg, "no-delegations", nil, "place of an export whose files are not delegated to clients")
 	f.StringArrayVar(&s.listen, "listen", []string{":2049"}, "address and port to listen on")
+	f.StringVar(&s.monitor, "monitor", defaultMonitor, "address and port for metrics and the status page; '' for none")
 	f.StringVar(&s.stateDir, "state-dir", defaultStateDir(), "directory for what must outlive a restart; one server each")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.DurationVar(&s.lease, "lease", grace.DefaultLease, "how long a silent client keeps its state")
@@ -91,6 +92,8 @@ func (s *settings) check() error {
 		return errors.New("nothing to serve; give --export DIR[=/pseudo] at least once, or --config FILE")
 	case s.lease < minLease || s.lease > maxLease:
 		return fmt.Errorf("--lease %v: must be from %v to %v", s.lease, minLease, maxLease)
+	case s.monitor != "" && !isEndpoint(s.monitor):
+		return fmt.Errorf("--monitor %s: write ADDR:PORT, or '' for none", s.monitor)
 	case s.grace < grace.MinPeriod || s.grace > grace.MaxPeriod:
 		return fmt.Errorf("--grace %v: must be from %v to %v", s.grace, grace.MinPeriod, grace.MaxPeriod)
 	}
@@ -110,6 +113,7 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 		"import-recovery": func() { s.ganesha = c.V4.RecoveryRoot },
 		"node-id":         func() { s.nodeID = c.RadosKV.NodeID },
 		"ceph-conf":       func() { s.cephConf = c.Ceph.Conf },
+		"monitor":         func() { s.monitor = monitorOf(&c.Core, s.monitor) },
 	} {
 		if !given(flag) {
 			take()
@@ -137,18 +141,32 @@ func tuningOf(c *config.Settings) tuning {
 	if c.V4.MaxStates > 0 {
 		t.limits.StateidsPerClient = int(c.V4.MaxStates)
 	}
-	if c.Core.MonitorAddr != "" || c.Core.MonitorPort != 0 {
-		port := c.Core.MonitorPort
-		if port == 0 {
-			port = monitorPort
-		}
-		t.monitor = endpoint(c.Core.MonitorAddr, port)
-	}
 	return t
 }
 
 // monitorPort is ganesha's.
 const monitorPort = 9587
+
+// monitorOf is where metrics are told: where the configuration says, on all
+// addresses if it says just the port, or else at fallback.
+func monitorOf(c *config.Core, fallback string) string {
+	switch {
+	case c.MonitorAddr == "" && c.MonitorPort == 0:
+		return fallback
+	case c.MonitorPort == 0:
+		return endpoint(c.MonitorAddr, monitorPort)
+	}
+	return endpoint(c.MonitorAddr, c.MonitorPort)
+}
+
+func isEndpoint(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
 
 // endpoint is an address to listen on. The unspecified addresses are all of both
 // families.

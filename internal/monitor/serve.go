@@ -57,7 +57,7 @@ func (m *Monitor) routes() http.Handler {
 	file("/icon.svg", "icon.svg", "image/svg+xml")
 	mux.Handle("GET /status.json", bounded(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(m.Status(clientsOf(q, pageClients)))
+		json.NewEncoder(w).Encode(m.Status(ClientsOf(q)))
 	})))
 	mux.Handle("GET /metrics", bounded(m.metrics()))
 	mux.HandleFunc("GET /healthz", check(m.dead))
@@ -65,7 +65,10 @@ func (m *Monitor) routes() http.Handler {
 	return guarded(mux)
 }
 
-// clientsOf returns how many clients a request asks for at most.
+// ClientsOf returns how many clients a request with ?clients=N asks for, or as
+// many as the page shows.
+func ClientsOf(q *http.Request) int { return clientsOf(q, pageClients) }
+
 func clientsOf(q *http.Request, fallback int) int {
 	n, err := strconv.Atoi(q.URL.Query().Get("clients"))
 	if err != nil || n < 0 {

@@ -73,10 +73,10 @@ const exportColumns = [
 
 const clientColumns = [
 	["client", c => c.owner],
-	["address", c => c.address],
-	["NFS", c => c.version],
+	["address", c => c.address, "short"],
+	["NFS", c => c.version, "short"],
 	["says it is", c => c.implementation || "–"],
-	["state", c => c.state],
+	["state", c => c.state, "short"],
 	["idle", c => duration(c.idle_seconds), "number"],
 	["opens", c => count(c.opens), "number"],
 	["delegations", c => count(c.delegations), "number"],
@@ -107,9 +107,9 @@ const heldItems = [
 function chart(title, samples, unit, ...series) {
 	const figure = element("figure"), caption = element("figcaption", title + " ");
 	const now = samples.length ? samples[samples.length - 1] : null;
-	caption.append(element("b", now ? series.map(([, of]) => unit(of(now))).join(" / ") : "–"));
+	for (const [kind, of] of series) caption.append(element("b", now ? unit(of(now)) : "–", kind), " ");
 	const top = Math.max(1e-9, ...samples.flatMap(s => series.map(([, of]) => of(s))));
-	caption.append(", most " + (samples.length ? unit(top > 1e-9 ? top : 0) : "–"));
+	caption.append("most " + (samples.length ? unit(top > 1e-9 ? top : 0) : "–"));
 	const svg = document.createElementNS(svgNS, "svg");
 	svg.setAttribute("class", "chart");
 	svg.setAttribute("viewBox", "0 0 300 60");
@@ -143,7 +143,7 @@ function show(s) {
 	}));
 	place("charts").replaceChildren(
 		chart("operations/s", s.samples, count, ["one", x => x.ops]),
-		chart("read / written per s", s.samples, bytes, ["one", x => x.read_bytes], ["two", x => x.written_bytes]),
+		chart("read, written per s", s.samples, bytes, ["one", x => x.read_bytes], ["two", x => x.written_bytes]),
 		chart("latency", s.samples, duration, ["one", x => x.latency_seconds]));
 	fill("exports", exportColumns, s.exports);
 	fill("clients", clientColumns, s.clients);

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/internal/admin"
+	"github.com/tidegate/tidegate/internal/monitor"
+)
+
+// defaultMonitor keeps what there is to see on this host, until somebody asks for
+// more.
+const defaultMonitor = "127.0.0.1:9587"
+
+const monitorPath = "/v1/monitor"
+
+// monitorRoutes answers tidegate top.
+func monitorRoutes(m *monitor.Monitor) []admin.Route {
+	return []admin.Route{{Method: http.MethodGet, Path: monitorPath, Answer: func(_ context.Context, q *http.Request) (any, error) {
+		return m.Status(monitor.ClientsOf(q)), nil
+	}}}
+}
+
+// tellAt has m answer at addr until end is called. Without addr, or where it is
+// taken, the server serves all the same.
+func tellAt(addr string, m *monitor.Monitor, log *zap.Logger) (end func()) {
+	if addr == "" {
+		return func() {}
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		log.Warn("no metrics and no status page: "+monitorError(err), zap.String("monitor", addr))
+		return func() {}
+	}
+	log.Info("metrics and status page", zap.Stringer("monitor", l.Addr()))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := m.Serve(ctx, l); err != nil {
+			log.Error("metrics and status page have ended", zap.Error(err))
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+func monitorError(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "the port is taken; give --monitor another, or '' for none"
+	}
+	return err.Error() + "; give --monitor another address, or '' for none"
+}
