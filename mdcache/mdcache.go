@@ -36,15 +36,8 @@ type Config struct {
 	Trust time.Duration // how long an object counts as existing without asking
 }
 
-// DefaultConfig is for one of so many file systems whose objects cost a descriptor
-// each: it leaves three quarters of what the process may have to others.
-func DefaultConfig(among int) Config {
-	nodes := 1 << 16
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
-		nodes = int(min(uint64(nodes), files.Cur/4))
-	}
-	nodes /= max(among, 1)
+// DefaultConfig keeps so many objects.
+func DefaultConfig(nodes int) Config {
 	return Config{Nodes: nodes, Names: 4 * nodes, Idle: 30 * time.Second, Trust: time.Second}
 }
 

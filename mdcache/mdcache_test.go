@@ -24,7 +24,7 @@ var small = Config{Nodes: 32, Names: 64, Idle: time.Millisecond, Trust: time.Sec
 func request() *fsal.Req { return &fsal.Req{Context: context.Background()} }
 
 func TestMem(t *testing.T) {
-	for name, cfg := range map[string]Config{"default": DefaultConfig(4), "small": small} {
+	for name, cfg := range map[string]Config{"default": DefaultConfig(5000), "small": small} {
 		t.Run(name, func(t *testing.T) {
 			fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
 				fs := New(mem.New(mem.Config{}), cfg)
@@ -50,7 +50,7 @@ func openDir(t testing.TB, dir, state string) *vfs.FS {
 }
 
 func TestVFS(t *testing.T) {
-	for name, cfg := range map[string]Config{"default": DefaultConfig(4), "small": small} {
+	for name, cfg := range map[string]Config{"default": DefaultConfig(5000), "small": small} {
 		t.Run(name, func(t *testing.T) {
 			fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
 				dir, state := t.TempDir(), t.TempDir()
@@ -126,7 +126,7 @@ func answer(fs fsal.FS, cred fsal.Cred, path string) string {
 func TestNeverStale(t *testing.T) {
 	dir, state := t.TempDir(), t.TempDir()
 	plain := openDir(t, dir, state)
-	cfg := DefaultConfig(4)
+	cfg := DefaultConfig(5000)
 	cfg.Nodes, cfg.Trust = 8, 0
 	cached := New(plain, cfg)
 	defer cached.Close()
@@ -294,7 +294,7 @@ func TestBounds(t *testing.T) {
 
 // TestIdle: what nobody uses is given back.
 func TestIdle(t *testing.T) {
-	cfg := DefaultConfig(4)
+	cfg := DefaultConfig(5000)
 	cfg.Idle = time.Millisecond
 	fs := New(mem.New(mem.Config{}), cfg)
 	defer fs.Close()
@@ -316,7 +316,7 @@ func (watcher) Release(fsal.Key) {}
 
 // TestRelease: the file system has back what it asks for.
 func TestRelease(t *testing.T) {
-	fs := New(mem.New(mem.Config{}), DefaultConfig(4))
+	fs := New(mem.New(mem.Config{}), DefaultConfig(5000))
 	defer fs.Close()
 	r := request()
 	n, err := fs.Root(r)
@@ -334,7 +334,7 @@ func TestRelease(t *testing.T) {
 // once Trust is over.
 func TestRemovedOutside(t *testing.T) {
 	dir := t.TempDir()
-	cfg := DefaultConfig(4)
+	cfg := DefaultConfig(5000)
 	cfg.Trust = time.Millisecond
 	fs := New(openDir(t, dir, t.TempDir()), cfg)
 	defer fs.Close()
@@ -369,7 +369,7 @@ func TestRemovedOutside(t *testing.T) {
 }
 
 func TestHitsAlloc(t *testing.T) {
-	fs := New(mem.New(mem.Config{}), DefaultConfig(4))
+	fs := New(mem.New(mem.Config{}), DefaultConfig(5000))
 	defer fs.Close()
 	r := request()
 	root, err := fs.Root(r)
@@ -412,7 +412,7 @@ func BenchmarkHit(b *testing.B) {
 		b.Fatal(err)
 	}
 	plain := openDir(b, dir, b.TempDir())
-	cached := New(plain, DefaultConfig(4))
+	cached := New(plain, DefaultConfig(5000))
 	defer cached.Close()
 	time.Sleep(2 * cached.tick)
 	for name, fs := range map[string]fsal.FS{"cached": cached, "plain": plain} {

@@ -239,5 +239,9 @@ func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveE
 
 // openExport opens the file system of an export.
 func (g *gateway) openExport(x exportSpec) (fsal.FS, error) {
-	return openSource(x, &g.running, g.log)
+	fs, err := openSource(x, &g.running, g.log)
+	if err != nil {
+		return nil, err
+	}
+	return cached(fs, x.source.kind, &g.running, g.exports.count()), nil
 }

@@ -36,6 +36,8 @@ type settings struct {
 	cephConf    string
 	cephClients int // behind each export of CephFS
 
+	cacheObjects int // of all exports
+
 	reset bool // connections at a stop
 
 	tuning
@@ -79,6 +81,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.nodeID, "node-id", "", "name of this server among gateways, the same at every start (default made up once for STATE-DIR)")
 	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
 	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
+	f.IntVar(&s.cacheObjects, "cache-objects", 100_000, "objects of all exports together that are kept at hand, as far as descriptors last; 0 for none")
 	f.BoolVar(&s.reset, "reset", false, "end connections by a reset at a stop, so that this server's address may move to another")
 }
 
@@ -113,6 +116,7 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 		"import-recovery": func() { s.ganesha = c.V4.RecoveryRoot },
 		"node-id":         func() { s.nodeID = c.RadosKV.NodeID },
 		"ceph-conf":       func() { s.cephConf = c.Ceph.Conf },
+		"cache-objects":   func() { s.cacheObjects = int(c.Cache.Objects) },
 		"monitor":         func() { s.monitor = monitorOf(&c.Core, s.monitor) },
 	} {
 		if !given(flag) {

@@ -271,6 +271,13 @@ func (t *exportTable) await(ctx context.Context, exports []*liveExport) error {
 	return errors.Join(failed...)
 }
 
+// count returns how many exports there are.
+func (t *exportTable) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.live)
+}
+
 // any reports whether an export is served.
 func (t *exportTable) any() bool {
 	t.mu.Lock()

@@ -31,6 +31,7 @@ type Settings struct {
 	Core      Core
 	V4        V4
 	Log       Log
+	Cache     Cache
 	Ceph      Ceph
 	RadosKV   RadosKV
 	RadosURLs RadosURLs
@@ -68,6 +69,9 @@ type V4 struct {
 	MaxExpired    uint64 // clients that keep state after their lease
 	Courtesy      time.Duration
 }
+
+// Cache is MDCACHE.
+type Cache struct{ Objects uint64 }
 
 // Ceph is CEPH.
 type Ceph struct{ Conf string }
