@@ -42,9 +42,14 @@ type ganeshaFlags struct {
 func ganeshaCommand() *cobra.Command {
 	var g ganeshaFlags
 	cmd := &cobra.Command{
-		Use:           ganeshaName,
-		Short:         "Serve a configuration of nfs-ganesha's, as its daemon would",
-		Args:          cobra.NoArgs,
+		Use:   ganeshaName,
+		Short: "Serve a configuration of nfs-ganesha's, as its daemon would",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -54,6 +54,9 @@ func asFS[T fsal.FS](fs T, err error) (fsal.FS, error) {
 
 // defaultStateDir is where state is kept that outlives a restart.
 func defaultStateDir() string {
+	if dir := os.Getenv("STATE_DIRECTORY"); filepath.IsAbs(dir) { // StateDirectory= of systemd
+		return dir
+	}
 	if os.Geteuid() == 0 {
 		return "/var/lib/tidegate"
 	}
