@@ -31,8 +31,8 @@ type Terms struct {
 }
 
 type row struct {
-	clients []client // those that need no lookup come first
-	permit  permit
+	patterns []pattern // those that need no lookup come first
+	permit   permit
 }
 
 // permit is a Grant, and what must hold for it.
@@ -74,13 +74,13 @@ func newRow(c *config.Client) (r row, err error) {
 		return r, fmt.Errorf("CLIENT: %w", err)
 	}
 	for _, name := range c.Names {
-		c, err := parseClient(name)
+		p, err := parsePattern(name)
 		if err != nil {
 			return r, fmt.Errorf("Clients: %w", err)
 		}
-		r.clients = append(r.clients, c)
+		r.patterns = append(r.patterns, p)
 	}
-	slices.SortStableFunc(r.clients, func(a, b client) int { return int(a.kind) - int(b.kind) })
+	slices.SortStableFunc(r.patterns, func(a, b pattern) int { return int(a.kind) - int(b.kind) })
 	return r, nil
 }
 
@@ -204,8 +204,8 @@ func (t *Terms) find(ctx context.Context, who *visitor) (*permit, error) {
 // has fails only where no client of the row matches for sure.
 func (r *row) has(ctx context.Context, who *visitor) (bool, error) {
 	var unknown error
-	for i := range r.clients {
-		in, err := r.clients[i].is(ctx, who)
+	for i := range r.patterns {
+		in, err := r.patterns[i].is(ctx, who)
 		if in {
 			return true, nil
 		}

@@ -22,60 +22,60 @@ const (
 	group                 // @netgroup
 )
 
-// client is one element of a Clients list.
-type client struct {
+// pattern is one element of a Clients list.
+type pattern struct {
 	kind    kind
 	network netip.Prefix
 	name    string // lower case but for a group
 }
 
-// parseClient reads an element. Errors say what it is not.
-func parseClient(text string) (client, error) {
+// parsePattern reads an element. Errors say what it is not.
+func parsePattern(text string) (pattern, error) {
 	text = strings.TrimSpace(text)
 	if len(text) > maxHostName {
-		return client{}, fmt.Errorf("a name of %d bytes is too long", len(text))
+		return pattern{}, fmt.Errorf("a name of %d bytes is too long", len(text))
 	}
 	addr, err := netip.ParseAddr(text)
 	switch name := strings.ToLower(strings.TrimSuffix(text, ".")); {
 	case text == "*":
-		return client{kind: everybody}, nil
+		return pattern{kind: everybody}, nil
 	case strings.HasPrefix(text, "@") && isName(text[1:]):
-		return client{kind: group, name: text[1:]}, nil
+		return pattern{kind: group, name: text[1:]}, nil
 	case err == nil:
 		addr = addr.Unmap()
-		return client{kind: network, network: netip.PrefixFrom(addr, addr.BitLen())}, nil
+		return pattern{kind: network, network: netip.PrefixFrom(addr, addr.BitLen())}, nil
 	case strings.Contains(text, "/"):
 		return parseNetwork(text)
 	case strings.ContainsAny(text, "*?["):
 		if _, err := path.Match(name, ""); err != nil {
-			return client{}, fmt.Errorf("%q is no pattern of host names", text)
+			return pattern{}, fmt.Errorf("%q is no pattern of host names", text)
 		}
-		return client{kind: wildcard, name: name}, nil
+		return pattern{kind: wildcard, name: name}, nil
 	case isName(name) && !isNumber(name[strings.LastIndexByte(name, '.')+1:]):
-		return client{kind: host, name: name}, nil
+		return pattern{kind: host, name: name}, nil
 	}
-	return client{}, fmt.Errorf("%q is neither *, an address, a network, a host name nor a @netgroup", text)
+	return pattern{}, fmt.Errorf("%q is neither *, an address, a network, a host name nor a @netgroup", text)
 }
 
 // parseNetwork reads ADDRESS/BITS or ADDRESS/MASK. Bits beyond the mask do not
 // count, and a mapped IPv4 network is an IPv4 network.
-func parseNetwork(text string) (client, error) {
+func parseNetwork(text string) (pattern, error) {
 	left, right, _ := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(left)
 	if err != nil {
-		return client{}, fmt.Errorf("%q is no network: %q is no address", text, left)
+		return pattern{}, fmt.Errorf("%q is no network: %q is no address", text, left)
 	}
 	bits, err := strconv.Atoi(right)
-	if mask, maskErr := netip.ParseAddr(right); maskErr == nil {
+	if mask, maskErr := netip.ParseAddr(right); maskErr == nil && mask.BitLen() == addr.BitLen() {
 		bits, err = maskBits(mask)
 	}
 	if addr.Is4In6() && bits >= 96 {
 		addr, bits = addr.Unmap(), bits-96
 	}
 	if err != nil || bits < 0 || bits > addr.BitLen() {
-		return client{}, fmt.Errorf("%q is no network: %q is neither a number of bits nor a mask", text, right)
+		return pattern{}, fmt.Errorf("%q is no network: %q is neither a number of bits nor a mask", text, right)
 	}
-	return client{kind: network, network: netip.PrefixFrom(addr, bits).Masked()}, nil
+	return pattern{kind: network, network: netip.PrefixFrom(addr, bits).Masked()}, nil
 }
 
 // maskBits counts the ones of a mask, all of which lead.
@@ -107,26 +107,26 @@ func isNumber(s string) bool {
 }
 
 // is reports whether who is the client, or one of it.
-func (c *client) is(ctx context.Context, who *visitor) (bool, error) {
-	switch c.kind {
+func (p *pattern) is(ctx context.Context, who *visitor) (bool, error) {
+	switch p.kind {
 	case everybody:
 		return true, nil
 	case network:
-		return c.network.Contains(who.addr), nil
+		return p.network.Contains(who.addr), nil
 	case wildcard:
-		return c.fits(ctx, who)
+		return p.fits(ctx, who)
 	case host:
-		return who.isHost(ctx, c.name)
+		return who.isHost(ctx, p.name)
 	}
-	return who.isIn(ctx, c.name)
+	return who.isIn(ctx, p.name)
 }
 
 // fits matches the client's address, and then its names. The star of a pattern
 // stands for dots as well.
-func (c *client) fits(ctx context.Context, who *visitor) (bool, error) {
-	if ok, _ := path.Match(c.name, who.addr.String()); ok {
+func (p *pattern) fits(ctx context.Context, who *visitor) (bool, error) {
+	if ok, _ := path.Match(p.name, who.addr.String()); ok {
 		return true, nil
 	}
 	names, err := who.names(ctx)
-	return slices.ContainsFunc(names, func(n string) bool { ok, _ := path.Match(c.name, n); return ok }), err
+	return slices.ContainsFunc(names, func(n string) bool { ok, _ := path.Match(p.name, n); return ok }), err
 }
