@@ -11,34 +11,43 @@ import (
 	"github.com/tidegate/tidegate/cmd/nfsbench/load"
 )
 
+// listing is how one server read one directory.
+type listing struct {
+	Server  string  `json:"server"`
+	Entries int     `json:"entries"`
+	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu_seconds"`
+	Before  uint64  `json:"memory_before"`
+	After   uint64  `json:"memory_after"`
+}
+
 // list reads one directory and prints what that took.
-func (s *settings) list(ctx context.Context, of server, out io.Writer) error {
+func (s *settings) list(ctx context.Context, of server, out io.Writer) (l listing, err error) {
+	l.Server = of.Name
 	begin, err := of.Usage()
 	if err != nil {
-		return err
+		return l, err
 	}
-	before, err := of.Memory()
-	if err != nil {
-		return err
+	if l.Before, err = of.Memory(); err != nil {
+		return l, err
 	}
 	at := time.Now()
-	n, err := load.List(ctx, of.target)
-	if err != nil {
-		return err
+	if l.Entries, err = load.List(ctx, of.target); err != nil {
+		return l, err
 	}
-	took := time.Since(at)
+	l.Seconds = time.Since(at).Seconds()
 	now, err := of.Usage()
 	if err != nil {
-		return err
+		return l, err
 	}
-	after, err := of.Memory()
-	if err != nil {
-		return err
-	}
-	each := func(d time.Duration) string {
-		return micros(float64(d) / float64(time.Microsecond) / float64(max(n, 1)))
-	}
+	l.CPU = now.Since(begin).CPU.Seconds()
+	l.After, err = of.Memory()
 	fmt.Fprintf(out, "%s: %d entries in %.2f s, %s each, %s of the server's CPU each, memory %d MiB before, %d MiB after\n",
-		of.Name, n, took.Seconds(), each(took), each(now.Since(begin).CPU), before>>20, after>>20)
-	return nil
+		l.Server, l.Entries, l.Seconds, l.each(l.Seconds), l.each(l.CPU), l.Before>>20, l.After>>20)
+	return l, err
+}
+
+// each is an entry's part of so many seconds.
+func (l listing) each(seconds float64) string {
+	return micros(seconds * 1e6 / float64(max(l.Entries, 1)))
 }

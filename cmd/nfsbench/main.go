@@ -36,7 +36,7 @@ func main() {
 // run is the command with its arguments. It returns the exit code.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root := measureCommand()
-	root.AddCommand(compareCommand(), listCommand())
+	root.AddCommand(compareCommand(), listCommand(), limitsCommand(), echoCommand(), reportCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
@@ -93,12 +93,9 @@ func compareCommand() *cobra.Command {
 			if c.Alternations < 1 {
 				return fmt.Errorf("--alternations %d: at least one", c.Alternations)
 			}
-			for _, arg := range args {
-				server, err := s.named(arg)
-				if err != nil {
-					return err
-				}
-				c.servers = append(c.servers, server)
+			var err error
+			if c.servers, err = s.servers(args); err != nil {
+				return err
 			}
 			if err := s.check(); err != nil {
 				return err
@@ -113,25 +110,29 @@ func compareCommand() *cobra.Command {
 
 func listCommand() *cobra.Command {
 	var s settings
-	var p process
 	cmd := &cobra.Command{
-		Use:   "list HOST[:PORT]/directory ...",
+		Use:   "list NAME=HOST[:PORT]/directory[@PID] ...",
 		Short: "Read whole directories, with attributes",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, arg := range args {
-				server, err := s.server("", arg, p)
+			if len(args) == 0 {
+				return errors.New("which directories? nfsbench list NAME=HOST[:PORT]/directory[@PID] ...")
+			}
+			servers, err := s.servers(args)
+			if err != nil {
+				return err
+			}
+			var all []listing
+			for _, of := range servers {
+				l, err := s.list(cmd.Context(), of, cmd.OutOrStdout())
 				if err != nil {
-					return err
-				}
-				if err := s.list(cmd.Context(), server, cmd.OutOrStdout()); err != nil {
 					return failure{err}
 				}
+				all = append(all, l)
 			}
-			return nil
+			return writeJSON(s.json, all)
 		},
 	}
 	s.flags(cmd)
-	p.flags(cmd)
 	return cmd
 }

@@ -139,6 +139,18 @@ func (s *settings) named(text string) (server, error) {
 	return s.server(name, rest, p)
 }
 
+// servers reads those of a command line.
+func (s *settings) servers(args []string) (all []server, err error) {
+	for _, arg := range args {
+		to, err := s.named(arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, to)
+	}
+	return all, nil
+}
+
 // measure measures the operations of one server, one after the other.
 func (s *settings) measure(ctx context.Context, to server, out io.Writer) error {
 	var all []figure
