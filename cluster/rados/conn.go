@@ -103,3 +103,12 @@ func errno(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// FSID is the name of the Ceph cluster that no other has.
+func (c *Conn) FSID() (string, error) {
+	id, err := c.conn.GetFSID()
+	if err != nil {
+		return "", errno(err)
+	}
+	return id, nil
+}

@@ -189,3 +189,57 @@ func TestRunsDiffer(t *testing.T) {
 		seen[s.Run] = true
 	}
 }
+
+// What nfs-ganesha kept where it was alone is on record then, once, however often
+// the import is cut off.
+func TestImport(t *testing.T) {
+	ctx := t.Context()
+	const kept, older = "host_recov", "host_old"
+	cfg := Config{OID: oid, Node: "a", Alone: true}
+	made := func() *mem.Pool {
+		pool := new(mem.Pool)
+		site(t, pool)
+		m, _ := begun(t, pool)
+		must(t, m.Put(ctx, recovery.Client{Owner: "of long ago"}))
+		must(t, m.Commit(ctx))
+		for oid, values := range map[string]map[string][]byte{
+			older: {"1": []byte("::1-(1:x)"), "2": []byte("::1-(1:y)#AWg=")},
+			kept:  {"1": []byte("::1-(1:y)"), "3": []byte("?")},
+		} {
+			_, err := pool.Apply(ctx, oid, cluster.Write{Set: values})
+			must(t, err)
+		}
+		return pool
+	}
+	found := func(pool *mem.Pool) {
+		t.Helper()
+		cfg := cfg
+		cfg.Pool = pool
+		_, err := Import(ctx, cfg, older, kept)
+		must(t, err)
+		if notes, err := Import(ctx, cfg, older, kept); err != nil || notes != nil {
+			t.Errorf("imported again: %q, %v", notes, err)
+		}
+		_, s := begun(t, pool)
+		if len(s.Clients) != 2 || s.Clients[0].Owner != "x" || s.Clients[1].Owner != "y" || len(s.Clients[1].Handles) != 0 {
+			t.Errorf("%+v", s.Clients)
+		}
+	}
+	pool := made()
+	var left []*mem.Pool
+	pool.Step(func() { left = append(left, pool.Clone()) })
+	cfg.Pool = pool
+	notes, err := Import(ctx, cfg, older, kept)
+	must(t, err)
+	pool.Step(nil)
+	if len(notes) != 2 || !strings.Contains(notes[1], "imported 1") || !strings.Contains(notes[1], "1 cannot be read") {
+		t.Errorf("%q", notes)
+	}
+	if len(left) != 4 {
+		t.Errorf("%d steps", len(left))
+	}
+	found(pool)
+	for _, p := range left {
+		found(p)
+	}
+}

@@ -29,13 +29,14 @@ const (
 // set is a node's records in an epoch, as its object was when last read or
 // written.
 type set struct {
-	oid     string
-	epoch   uint64
-	version uint64 // 0: there is no object
-	stale   bool   // the object must be read before it is written
-	run     uint64
-	lease   time.Duration
-	settled bool
+	oid      string
+	epoch    uint64
+	version  uint64 // 0: there is no object
+	stale    bool   // the object must be read before it is written
+	run      uint64
+	lease    time.Duration
+	settled  bool
+	imported []string
 
 	records map[string]entry    // by owner
 	taken   map[string]bool     // keys in use
@@ -68,6 +69,7 @@ func (s *set) read(ctx context.Context, pool cluster.Pool) error {
 	}
 	s.run, _ = strconv.ParseUint(string(o.Attrs[runAttr]), 10, 64)
 	s.lease, _ = time.ParseDuration(string(o.Attrs[leaseAttr]))
+	s.imported = strings.Split(string(o.Attrs[importedAttr]), "\n")
 	for key, value := range o.Omap {
 		s.taken[key] = true
 		s.add(key, string(value), false)
