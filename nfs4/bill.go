@@ -90,12 +90,12 @@ func (c *compound) ran(op wire.Op, status wire.Status) {
 	b.use.Busy += took
 }
 
-// settle counts the COMPOUND. It comes before the reply: who has that can see
-// what it cost.
+// settle counts the COMPOUND, which took until its last operation ended. It comes
+// before the reply: who has that can see what it cost.
 func (c *compound) settle() {
 	b := &c.bill
 	b.charge()
-	b.lane.Count(kindCompound, c.srv.meter.Now()-b.begun, resultOf(b.status))
+	b.lane.Count(kindCompound, b.last-b.begun, resultOf(b.status))
 	b.lane.Moved(b.all.Read, b.all.Written)
 	if c.replayed {
 		b.lane.Replayed()
