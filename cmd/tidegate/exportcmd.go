@@ -66,7 +66,7 @@ func (g *gateway) detail(name string) (d exportDetail, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i := range g.cfg.Exports {
-		if c := &g.cfg.Exports[i]; place(c.Pos) == x.From {
+		if c := &g.cfg.Exports[i]; whereIn(c.Pos) == x.From {
 			var text strings.Builder
 			g.cfg.PrintExport(&text, c)
 			d.Settings = text.String()

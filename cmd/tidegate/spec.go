@@ -100,7 +100,7 @@ func (s *settings) flagSpecs() (specs []exportSpec, err error) {
 func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
 	for _, x := range c.Exports {
 		spec := exportSpec{
-			pseudo: x.Pseudo, from: place(x.Pos),
+			pseudo: x.Pseudo, from: whereIn(x.Pos),
 			source:        source{kind: config.MEM},
 			noDelegations: !c.V4.Delegations,
 		}
@@ -136,4 +136,4 @@ func clash(specs []exportSpec) error {
 	return nil
 }
 
-func place(p config.Pos) string { return fmt.Sprintf("%s:%d:%d", p.Filename, p.Line, p.Column) }
+func whereIn(p config.Pos) string { return fmt.Sprintf("%s:%d:%d", p.Filename, p.Line, p.Column) }
