@@ -82,6 +82,8 @@ type FS struct {
 	verifier atomic.Uint64
 	owners   atomic.Uint64
 	refs     atomic.Int64 // Nodes and Files that are out
+	lost     atomic.Int64 // clients that are being replaced
+	evicted  atomic.Uint64
 	up       fsal.Upcalls // set by Watch, before any call
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
@@ -294,6 +296,12 @@ func (fs *FS) Limits() fsal.Limits { return fs.limits }
 
 // Watch registers who is told of losses and of pressure.
 func (fs *FS) Watch(up fsal.Upcalls) { fs.up = up }
+
+// Mounted returns how many libcephfs clients are mounted, and how often one was
+// evicted.
+func (fs *FS) Mounted() (clients int, evictions uint64) {
+	return len(fs.clients) - int(fs.lost.Load()), fs.evicted.Load()
+}
 
 // Close leaves the sessions, with what they hold, to a successor, which ends them
 // by the Identity. Without one there is none to wait for.

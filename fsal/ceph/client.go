@@ -256,6 +256,9 @@ func (c *client) replace(ctx context.Context, reason error) {
 	}
 	log := c.fs.cfg.Log.With(zap.String("export", c.fs.cfg.name()), zap.Int("client", c.index))
 	log.Error("CephFS evicted us: locks and unwritten data are lost; mounting again", zap.Error(reason))
+	c.fs.evicted.Add(1)
+	c.fs.lost.Add(1)
+	defer c.fs.lost.Add(-1)
 	began := time.Now()
 	c.unmount(false)
 	c.fs.verifier.Add(1) // after the last write under the one before

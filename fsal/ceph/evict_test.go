@@ -112,6 +112,12 @@ func evictOnce(t *testing.T) {
 	default:
 		t.Error("the loss was not told")
 	}
+	eventually(t, "a client again", func() error {
+		if clients, evictions := fs.Mounted(); clients != 1 || evictions != 1 {
+			return fmt.Errorf("%d clients are mounted, after %d evictions: %w", clients, evictions, syscall.EAGAIN)
+		}
+		return nil
+	})
 	out, err := shared.Python(fmt.Sprintf(`
 fd = fs.open(%q, "r")
 for i in range(%d):
