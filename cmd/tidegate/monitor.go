@@ -49,6 +49,28 @@ func tellAt(addr string, m *monitor.Monitor, log *zap.Logger) (end func()) {
 	return func() { cancel(); <-ended }
 }
 
+// mounter is a file system behind libcephfs clients.
+type mounter interface {
+	Mounted() (clients int, evictions uint64)
+}
+
+// ceph counts the libcephfs clients behind all exports.
+func (t *exportTable) ceph() (c monitor.Ceph) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, x := range t.live {
+		if x.fs == nil {
+			continue
+		}
+		if m, ok := x.fs.FS.(mounter); ok {
+			clients, evictions := m.Mounted()
+			c.Sessions += clients
+			c.Evictions += evictions
+		}
+	}
+	return c
+}
+
 func monitorError(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return "the port is taken; give --monitor another, or '' for none"
