@@ -87,8 +87,8 @@ const documentHead = `# Configuration
 
 <!-- Generated from the table of internal/config; go generate ./internal/config writes it. -->
 
-` + "`tidegate check`" + ` reads configurations in nfs-ganesha's language, to say what Tidegate makes of them; ` + "`tidegate serve`" + `
-takes its settings from flags. The language:
+` + "`tidegate serve --config FILE`" + ` reads configurations in nfs-ganesha's language; a flag that is given as well counts instead.
+The language:
 
 - Blocks are written ` + "`NAME { key = value; … }`" + ` and stand in each other. Names are taken in any case of letters.
 - A value is a word, or text in double quotes (a backslash stands before a quote or backslash) or single quotes. Lists have commas.
@@ -100,5 +100,9 @@ takes its settings from flags. The language:
 
 ` + "`tidegate check FILE`" + ` shows what a configuration comes to and everything there is to say about it. A key that is known to
 ganesha and does nothing here is a warning, one that nobody knows an error. Where a key's effect is "checked", other values than those
-named cannot be honoured: they are warnings, and such an export or configuration cannot be served.
+named cannot be honoured: they are warnings, and such a configuration is not served, nor one with such an export.
+
+A running server reads its configuration again on SIGHUP, on ` + "`tidegate reload`" + `, and when somebody notifies the object that is
+watch_url in RADOS_URLS, as the Ceph manager does. Exports and the level of the log change then; what else has changed counts
+from the next start, and the log says so.
 `
