@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -28,6 +29,13 @@ type mounted struct {
 
 const fileSize = 2 << 20
 
+// squashing is a Judge whose judgements hold for a while, and change who calls.
+func squashing(context.Context, netip.AddrPort) (nfs4.Grant, time.Duration, error) {
+	g := nfs4.Unrestricted()
+	g.Squash = nfs4.SquashRootID
+	return g, time.Hour, nil
+}
+
 func mount(t testing.TB) mounted {
 	t.Helper()
 	ctx := t.Context()
@@ -36,7 +44,7 @@ func mount(t testing.TB) mounted {
 			Grace: gracetest.Steady(t),
 			Epoch: 1, Lease: time.Minute, Courtesy: time.Hour, Limits: state.DefaultLimits(), Now: time.Now,
 		},
-		Exports: []nfs4.Export{{ID: 1, Path: "/", FS: mem.New(mem.Config{})}},
+		Exports: []nfs4.Export{{ID: 1, Path: "/", FS: mem.New(mem.Config{}), Judge: squashing}},
 		Major:   "test", Scope: "test", Log: zap.NewNop(),
 	})
 	if err != nil {
@@ -49,7 +57,7 @@ func mount(t testing.TB) mounted {
 	server := rpc.NewServer(rpc.Config{Programs: []rpc.Program{nfs.Program()}, MaxRecord: 2 << 20, OnClose: nfs.Closed})
 	served := make(chan struct{})
 	go func() { defer close(served); server.Serve(ctx, ln) }()
-	s, err := client.Mount(ctx, ln.Addr().String(), client.Config{}, wire.ClientOwner{OwnerID: []byte("bench")})
+	s, err := client.Mount(ctx, ln.Addr().String(), client.Config{Cred: rpc.Cred{Flavor: rpc.AuthSys, Groups: []uint32{0, 5}}}, wire.ClientOwner{OwnerID: []byte("bench")})
 	if err != nil {
 		t.Fatal(err)
 	}

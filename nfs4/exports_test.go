@@ -1,0 +1,478 @@
+package nfs4
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/mem"
+	"github.com/tidegate/tidegate/nfs4/client"
+	"github.com/tidegate/tidegate/nfs4/wire"
+)
+
+// watched is a file system that says when it is closed, and can be made to get
+// stuck.
+type watched struct {
+	*mem.FS
+	closed  chan struct{}
+	stuck   atomic.Pointer[chan struct{}] // Resolve waits for it
+	entered chan struct{}                 // has an element when Resolve waits
+}
+
+func newWatched() *watched {
+	return &watched{FS: mem.New(mem.Config{}), closed: make(chan struct{}), entered: make(chan struct{}, 1)}
+}
+
+func (w *watched) Close() error {
+	if w.Refs() != 0 {
+		return errors.New("closed while in use")
+	}
+	close(w.closed)
+	return w.FS.Close()
+}
+
+func (w *watched) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
+	if gate := w.stuck.Load(); gate != nil {
+		w.entered <- struct{}{}
+		<-*gate
+	}
+	return w.FS.Resolve(r, k)
+}
+
+func (w *watched) isClosed() bool {
+	select {
+	case <-w.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *watched) awaitClose(t *testing.T) {
+	t.Helper()
+	select {
+	case <-w.closed:
+	case <-time.After(patience):
+		t.Fatal("the file system is not closed")
+	}
+	if n := w.Refs(); n != 0 {
+		t.Errorf("%d nodes and files are left", n)
+	}
+}
+
+func set(t testing.TB, s *Server, exports ...Export) {
+	t.Helper()
+	if err := s.SetExports(exports); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// granting is a Judge with one answer for all.
+func granting(g Grant) Judge {
+	return func(context.Context, netip.AddrPort) (Grant, time.Duration, error) { return g, 0, nil }
+}
+
+func withRights(r Rights) Judge {
+	g := Unrestricted()
+	g.Rights = r
+	return granting(g)
+}
+
+// What clients have of an export that goes is taken from them; its file system is
+// closed once. Others notice nothing.
+func TestRemoveExport(t *testing.T) {
+	going, staying := newWatched(), memory(t)
+	other := Export{ID: secondID, Path: secondPath, FS: staying}
+	s := newServer(t, Export{ID: firstID, Path: firstPath, FS: going}, other)
+	addr := listen(t, s)
+	g, bystander := visit(t, addr), visit(t, addr)
+	open := g.plainly("file")
+	lock := g.locks(open)
+	deleg := g.delegated("mine", wire.OpenShareAccessBoth, wire.OpenDelegateWrite)
+	elsewhere := bystander.opened(bystander.ok(at(secondPath, bystander.opening("file", undelegated)[len(at(firstPath)):]...)...))
+	bystander.locks(elsewhere)
+
+	set(t, s, other)
+	going.awaitClose(t)
+	for _, fh := range []wire.FH{open.fh, deleg.fh} {
+		if r := g.run(wire.PutFHArgs{Object: fh}); r.Status != wire.ErrStale {
+			t.Errorf("PUTFH: %v", r.Status)
+		}
+	}
+	if r := g.run(at(firstPath)...); r.Status != wire.ErrNoEnt {
+		t.Errorf("LOOKUP: %v", r.Status)
+	}
+	if got := g.flags(); got != adminRevoked|recallableRevoked {
+		t.Errorf("status flags %#x", got)
+	}
+	g.frees(wire.ErrAdminRevoked, lock, open.open, deleg.open)
+	g.frees(wire.ErrDelegRevoked, deleg.deleg.Stateid)
+	if got := g.flags(); got != 0 {
+		t.Errorf("status flags %#x after FREE_STATEID", got)
+	}
+	if got := bystander.flags(); got != 0 {
+		t.Errorf("status flags %#x of a client of another export", got)
+	}
+	if _, err := bystander.Write(bystander.ctx, elsewhere.fh, elsewhere.open, 0, wire.Unstable, []byte("on")); err != nil {
+		t.Error(err)
+	}
+	bystander.closes(elsewhere)
+	if n := s.State().Stats().Files; n != 0 {
+		t.Errorf("%d files have state", n)
+	}
+
+	// It may come back, with another file system.
+	set(t, s, other, Export{ID: firstID, Path: firstPath, FS: memory(t)})
+	g.closes(g.opened(g.until(wire.OK, g.opening("file", undelegated)...)))
+}
+
+// An export that changes keeps its file system and state; what a client may do by
+// then counts at once.
+func TestChangeExport(t *testing.T) {
+	fs := newWatched()
+	export := Export{ID: firstID, Path: firstPath, FS: fs}
+	s := newServer(t, export)
+	g := visit(t, listen(t, s))
+	open := g.plainly("file")
+	write := func(want wire.Status) {
+		t.Helper()
+		r := g.run(wire.PutFHArgs{Object: open.fh}, wire.WriteArgs{Stateid: open.open, Stable: wire.FileSync, Data: []byte("data")})
+		if r.Status != want {
+			t.Errorf("WRITE: %v, want %v", r.Status, want)
+		}
+	}
+	write(wire.OK)
+	export.Judge = withRights(RightSee | RightRead)
+	set(t, s, export)
+	write(wire.ErrROFS)
+	lock := g.locks(open)
+	if r, err := g.Read(g.ctx, open.fh, lock, 0, 10); err != nil || string(r.Data) != "data" {
+		t.Errorf("READ: %q, %v", r.Data, err)
+	}
+	g.ok(wire.PutFHArgs{Object: open.fh}, wire.CommitArgs{})
+	export.Judge = withRights(0)
+	set(t, s, export)
+	if r := g.run(wire.PutFHArgs{Object: open.fh}); r.Status != wire.ErrStale {
+		t.Errorf("PUTFH where nothing is to be seen: %v", r.Status)
+	}
+	export.Judge = withRights(AllRights)
+	export.Path = "/elsewhere"
+	set(t, s, export)
+	write(wire.OK)
+	g.ok(wire.PutFHArgs{Object: open.fh}, wire.LockuArgs{LockType: wire.WriteLT, LockStateid: lock, Length: 10})
+	g.closes(open)
+	if got := g.fhOf("/elsewhere/file"); string(got) != string(open.fh) {
+		t.Errorf("file handle %x, was %x", got, open.fh)
+	}
+	if fs.isClosed() {
+		t.Error("the file system is closed")
+	}
+}
+
+func (g *guest) fhOf(path string) wire.FH {
+	g.t.Helper()
+	fh, err := g.Lookup(g.ctx, path)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return fh
+}
+
+// Where another file system takes an ID, clients are told to come again until the
+// last request to the old one has ended; a request that hangs holds up nobody else.
+func TestReplaceExport(t *testing.T) {
+	old, fresh := newWatched(), memory(t)
+	other := Export{ID: secondID, Path: secondPath, FS: memory(t)}
+	s := newServer(t, Export{ID: firstID, Path: firstPath, FS: old}, other)
+	addr := listen(t, s)
+	g, late := visit(t, addr), visit(t, addr)
+	open := g.plainly("file")
+
+	gate := make(chan struct{})
+	old.stuck.Store(&gate)
+	ended := make(chan wire.Status)
+	go func() { ended <- g.run(wire.PutFHArgs{Object: open.fh}, wire.GetattrArgs{}).Status }()
+	<-old.entered
+	set(t, s, Export{ID: firstID, Path: firstPath, FS: fresh}, other)
+	if r := late.run(at(firstPath)...); r.Status != wire.ErrDelay {
+		t.Errorf("LOOKUP while the old file system is in use: %v", r.Status)
+	}
+	late.ok(at(secondPath, wire.GetattrArgs{})...)
+	set(t, s, Export{ID: firstID, Path: firstPath, FS: fresh}, other, Export{ID: 33, Path: "/third", FS: memory(t)})
+	late.ok(at("/third", wire.GetattrArgs{})...)
+	if r := late.run(at(firstPath)...); r.Status != wire.ErrDelay || old.isClosed() {
+		t.Errorf("LOOKUP while the old file system is in use: %v", r.Status)
+	}
+	old.stuck.Store(nil)
+	close(gate)
+	if status := <-ended; status != wire.OK {
+		t.Errorf("the request that was under way: %v", status)
+	}
+	old.awaitClose(t)
+	late.until(wire.OK, at(firstPath)...)
+	g.frees(wire.ErrAdminRevoked, open.open)
+	late.closes(late.opened(late.ok(late.opening("file", undelegated)...)))
+}
+
+// Exports that cannot be in force together change nothing.
+func TestSetExportsRefuses(t *testing.T) {
+	first := Export{ID: firstID, Path: firstPath, FS: memory(t)}
+	s := newServer(t, first)
+	g := visit(t, listen(t, s))
+	fresh := newWatched()
+	for name, exports := range map[string][]Export{
+		"id":     {first, {ID: firstID, Path: "/x", FS: fresh}},
+		"no id":  {first, {Path: "/x", FS: fresh}},
+		"place":  {first, {ID: 3, Path: firstPath, FS: fresh}},
+		"inside": {first, {ID: 3, Path: firstPath + "/x", FS: fresh}},
+		"root":   {first, {ID: 3, Path: "/", FS: fresh}},
+	} {
+		if err := s.SetExports(exports); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	g.ok(at(firstPath, wire.GetattrArgs{})...)
+	if in := s.InForce(); len(in) != 1 || in[0].ID != firstID || fresh.isClosed() {
+		t.Errorf("in force: %+v", in)
+	}
+	s.Close()
+	if s.SetExports(nil) == nil {
+		t.Error("taken after Close")
+	}
+}
+
+// While exports come, go and change, clients of another one notice nothing.
+func TestSetExportsUnderLoad(t *testing.T) {
+	steady := Export{ID: firstID, Path: firstPath, FS: memory(t)}
+	s := newServer(t, steady)
+	addr := listen(t, s)
+	var load sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		g := visit(t, addr)
+		open := g.opened(g.ok(g.opening("file", undelegated)...))
+		load.Go(func() {
+			for i := uint64(0); ; i++ {
+				select {
+				case <-stop:
+					g.closes(open)
+					return
+				default:
+				}
+				if _, err := g.Write(g.ctx, open.fh, open.open, i%1000, wire.Unstable, []byte("x")); err != nil {
+					t.Errorf("WRITE %d: %v", i, err)
+					return
+				}
+				g.ok(at(firstPath, wire.GetattrArgs{AttrRequest: wire.BitmapOf(wire.AttrFileID)})...)
+			}
+		})
+	}
+	visitor := visit(t, addr)
+	var all []*watched
+	for i := range 100 {
+		passing := newWatched()
+		all = append(all, passing)
+		steady.Judge = withRights(AllRights)
+		if i%2 == 0 {
+			steady.Judge = nil
+		}
+		set(t, s, steady, Export{ID: secondID, Path: secondPath, FS: passing})
+		if i%10 == 0 {
+			r := visitor.until(wire.OK, at(secondPath, visitor.opening("file", undelegated)[len(at(firstPath)):]...)...)
+			visitor.opened(r)
+		}
+		if i%3 == 0 {
+			set(t, s, steady)
+		}
+	}
+	set(t, s, steady)
+	for _, fs := range all {
+		fs.awaitClose(t)
+	}
+	close(stop)
+	load.Wait()
+}
+
+// The pseudo file system shows a client what leads to exports that it sees, and
+// has another change attribute when that changes.
+func TestPseudoViews(t *testing.T) {
+	var stranger atomic.Uint32 // the port of one who sees the first export alone
+	unseen := func(_ context.Context, c netip.AddrPort) (Grant, time.Duration, error) {
+		g := Unrestricted()
+		if uint32(c.Port()) == stranger.Load() {
+			g.Rights = 0
+		}
+		return g, 0, nil
+	}
+	first, second := twoExports(t)[0], twoExports(t)[1]
+	second.Judge = unseen
+	s := newServer(t, first, second)
+	addr := listen(t, s)
+	friend, _ := locate(t, addr)
+	other, port := locate(t, addr)
+	stranger.Store(port)
+
+	for _, x := range []struct {
+		g    *guest
+		want []string
+	}{{friend, []string{"deep", "one"}}, {other, []string{"one"}}} {
+		if got := x.g.list("/"); !slices.Equal(got, x.want) {
+			t.Errorf("%q, want %q", got, x.want)
+		}
+	}
+	other.until(wire.ErrNoEnt, at("/deep")...)
+	other.until(wire.ErrNoEnt, at("/", wire.SecinfoArgs{Name: []byte("deep")})...)
+	other.until(wire.ErrStale, wire.PutFHArgs{Object: friend.fhOf(secondPath)})
+	full, part := friend.dir("/"), other.dir("/")
+	if full.Change == part.Change || full.NumLinks != part.NumLinks+1 {
+		t.Errorf("attributes %+v and %+v", full, part)
+	}
+
+	// A tree in which the second export is not judged shows it.
+	second.Judge = nil
+	set(t, s, first, second)
+	if got := other.list("/deep"); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("%q", got)
+	}
+	if now := other.dir("/"); now.Change != full.Change {
+		t.Errorf("change %d of a view that others have with %d", now.Change, full.Change)
+	}
+	set(t, s, first)
+	if got := friend.list("/"); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// locate is visit that tells the client's port.
+func locate(t testing.TB, addr string) (*guest, uint32) {
+	g := newGuest(t, addr)
+	c := g.dial("only")
+	return g.mount(c, 4, wire.CreateSessionFlagConnBackChan), uint32(c.LocalAddr().Port())
+}
+
+func (g *guest) list(path string) (names []string) {
+	g.t.Helper()
+	all, err := g.Readdir(g.ctx, g.fhOf(path), wire.Bitmap{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, e := range all {
+		names = append(names, string(e.Name))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (g *guest) dir(path string) client.Attrs {
+	g.t.Helper()
+	attrs, err := g.Getattr(g.ctx, g.fhOf(path), wire.BitmapOf(wire.AttrChange, wire.AttrNumLinks))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return attrs
+}
+
+// A sole export at the root is refused where it is not seen.
+func TestUnseenRoot(t *testing.T) {
+	s := newServer(t, Export{ID: firstID, Path: "/", FS: memory(t), Judge: withRights(0)})
+	connect(t, s, 1).fails(wire.ErrAccess, wire.PutRootFHArgs{})
+}
+
+// A judgement is asked for once a connection, as long as it holds. Where there is
+// none the client is told to come again.
+func TestJudgement(t *testing.T) {
+	var asked atomic.Int32
+	var fails atomic.Bool
+	var life atomic.Int64
+	judge := func(context.Context, netip.AddrPort) (Grant, time.Duration, error) {
+		asked.Add(1)
+		if fails.Load() {
+			return Grant{}, 0, errors.New("who is that?")
+		}
+		return Unrestricted(), time.Duration(life.Load()), nil
+	}
+	s := newServer(t, Export{ID: firstID, Path: firstPath, FS: memory(t), Judge: judge})
+	addr := listen(t, s)
+	g := visit(t, addr)
+	fails.Store(true)
+	g.until(wire.ErrDelay, at(firstPath)...)
+	fails.Store(false)
+	fh := g.fhOf(firstPath)
+	use := func(g *guest) { g.ok(wire.PutFHArgs{Object: fh}, wire.GetattrArgs{}) }
+	for _, x := range []struct {
+		life  time.Duration
+		uses  int
+		asked int32
+	}{{time.Hour, 3, 1}, {0, 3, 1}, {1, 3, 3}} {
+		life.Store(int64(x.life))
+		asked.Store(0)
+		g := visit(t, addr)
+		for range x.uses {
+			use(g)
+		}
+		if n := asked.Load(); n != x.asked {
+			t.Errorf("asked %d times about %d uses of a judgement that holds %v", n, x.uses, x.life)
+		}
+	}
+}
+
+// Who cannot be judged yet waits; nobody else does.
+func TestSlowJudge(t *testing.T) {
+	var slow atomic.Uint32
+	asked, release := make(chan struct{}), make(chan struct{})
+	judge := func(ctx context.Context, c netip.AddrPort) (Grant, time.Duration, error) {
+		if uint32(c.Port()) == slow.Load() {
+			close(asked)
+			<-release
+		}
+		return Unrestricted(), 0, nil
+	}
+	s := newServer(t, Export{ID: firstID, Path: firstPath, FS: memory(t), Judge: judge})
+	addr := listen(t, s)
+	stuck, port := locate(t, addr)
+	quick := visit(t, addr)
+	slow.Store(port)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stuck.ok(at(firstPath, wire.GetattrArgs{})...)
+	}()
+	<-asked
+	for range 10 {
+		quick.ok(at(firstPath, wire.GetattrArgs{})...)
+	}
+	close(release)
+	<-done
+}
+
+// File handles are the same for all servers with one key, and nobody else's.
+func TestHandleKeys(t *testing.T) {
+	fs := memory(t)
+	serve := func(key []byte) *session {
+		cfg := Config{Exports: []Export{{ID: firstID, Path: firstPath, FS: unwatched{fs}}}, HandleKey: key}
+		return connect(t, newServerOf(t, cfg), 1)
+	}
+	key := []byte("0123456789abcdef0123456789abcdef")
+	fh := serve(key).fh(firstPath)
+	if again := serve(key).fh(firstPath); string(again) != string(fh) {
+		t.Errorf("%x, then %x", fh, again)
+	}
+	if len(fh) > wire.FHSize {
+		t.Errorf("%d bytes", len(fh))
+	}
+	serve(nil).fails(wire.ErrBadHandle, wire.PutFHArgs{Object: fh})
+	if _, err := New(Config{HandleKey: key[1:]}); err == nil {
+		t.Error("a short key is taken")
+	}
+}
+
+// unwatched is a file system that several servers share.
+type unwatched struct{ fsal.FS }
+
+func (unwatched) Watch(fsal.Upcalls) {}
