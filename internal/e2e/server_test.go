@@ -78,7 +78,7 @@ func tidegate(t *testing.T, s *server, exports []export) []string {
 	if err != nil {
 		t.Fatal("the server does not build: ", err)
 	}
-	args := []string{prog, "serve", "--listen", s.addr, "--state-dir", s.state, "--lease", lease.String(), "--log-level", "info"}
+	args := []string{prog, "serve", "--listen", s.addr, "--state-dir", s.state, "--lease", lease.String(), "--log-level", "info", "--monitor", ""}
 	for _, e := range exports {
 		args = append(args, "--export", e.dir+"="+e.pseudo)
 	}
