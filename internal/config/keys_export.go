@@ -47,7 +47,7 @@ var permissionKeys = []key{
 		into: func(s *scope) any { return &s.perms.Transports }},
 	{name: "PrivilegedPort", kind: boolean, def: "false", effect: used, doc: "Only clients on ports below 1024.",
 		into: func(s *scope) any { return &s.perms.PrivilegedPort }},
-	{name: "Manage_Gids", kind: boolean, def: "false", effect: guarded, only: "false", doc: "Groups looked up here, not taken from the client.",
+	{name: "Manage_Gids", kind: boolean, def: "false", effect: used, doc: "Groups looked up here, not taken from the client.",
 		into: func(s *scope) any { return &s.perms.ManageGIDs }},
 	{name: "Delegations", kind: oneOf("none", "r|read", "w|write", "rw|readwrite"), def: "none", effect: used,
 		doc: "Delegations for files of the export; any but none allows all kinds.", into: func(s *scope) any { return &s.perms.Delegations }},

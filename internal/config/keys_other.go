@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// otherBlocks are known to ganesha and have no effect here.
+// otherBlocks are known to ganesha and have hardly any effect here.
 func otherBlocks() []block {
 	return []block{
 		{path: "MDCACHE", doc: "Ganesha's cache of attributes and directories; also called CacheInode.", keys: cacheKeys},
@@ -56,7 +56,8 @@ var kerberosKeys = []key{
 }
 
 var directoryKeys = []key{
-	{name: "DomainName", kind: text, doc: "Domain of owner and group names."},
+	{name: "DomainName", kind: text, effect: used, doc: "Domain of owner and group names, before that of NFSv4.",
+		into: func(s *scope) any { return &s.settings.Directory.Domain }},
 	{name: "Idmapping_Active", kind: boolean, def: "true", doc: "Whether names are mapped."},
 	{name: "Idmapped_User_Time_Validity", kind: seconds(-1, math.MaxInt64), def: "-1", doc: "Life of a user."},
 	{name: "Idmapped_Group_Time_Validity", kind: seconds(-1, math.MaxInt64), def: "-1", doc: "Life of a group."},

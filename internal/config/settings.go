@@ -35,6 +35,7 @@ type Settings struct {
 	Ceph      Ceph
 	RadosKV   RadosKV
 	RadosURLs RadosURLs
+	Directory Directory
 	Defaults  Permissions
 	Exports   []Export
 	// Beyond names what is asked of the whole server and cannot be honoured. Nobody
@@ -52,6 +53,7 @@ type Core struct {
 	MonitorPort uint64
 	MaxInFlight uint64 // requests on one connection
 	MaxConns    uint64
+	GroupLife   time.Duration // of a user's groups that were looked up
 }
 
 // V4 is NFSv4.
@@ -63,6 +65,8 @@ type V4 struct {
 	Backend       string
 	RecoveryRoot  string
 	Scope         string
+	Domain        string // of names; "" for numbers
+	Numbers       bool   // whatever the domain
 	Slots         uint64 // of a session
 	MaxClients    uint64 // 0: not said
 	MaxStates     uint64 // of a client; 0: not said
@@ -84,6 +88,20 @@ type RadosKV struct{ CephConf, UserID, NodeID, Pool, Namespace, GraceOID string 
 
 // RadosURLs is RADOS_URLS.
 type RadosURLs struct{ CephConf, UserID, WatchURL string }
+
+// Directory is DIRECTORY_SERVICES.
+type Directory struct{ Domain string }
+
+// Domain is that of the names of users and groups; "" for numbers.
+func (s *Settings) Domain() string {
+	switch {
+	case s.V4.Numbers:
+		return ""
+	case s.Directory.Domain != "":
+		return s.Directory.Domain
+	}
+	return s.V4.Domain
+}
 
 // Export is one EXPORT with what it has from EXPORT_DEFAULTS.
 type Export struct {

@@ -17,8 +17,9 @@ type Config struct {
 	// Domain is what follows the @ of names. Without one no names are told, and
 	// those of all domains are taken: clients are held to share the host's.
 	Domain string
-	// Life is how long the host is not asked again; default 10 min.
-	Life time.Duration
+	// Life is how long the host is not asked again, GroupLife the same of a user's
+	// groups; default 10 min.
+	Life, GroupLife time.Duration
 }
 
 const defaultLife = 10 * time.Minute
@@ -38,15 +39,17 @@ type Map struct {
 func New(cfg Config) *Map { return newMap(cfg, osHost()) }
 
 func newMap(cfg Config, h host) *Map {
-	if cfg.Life <= 0 {
-		cfg.Life = defaultLife
+	for _, life := range []*time.Duration{&cfg.Life, &cfg.GroupLife} {
+		if *life <= 0 {
+			*life = defaultLife
+		}
 	}
 	m := &Map{domain: cfg.Domain}
 	m.users.start(cfg.Life, h.user)
 	m.groups.start(cfg.Life, h.group)
 	m.userNames.start(cfg.Life, m.qualified(h.userName))
 	m.groupNames.start(cfg.Life, m.qualified(h.groupName))
-	m.members.start(cfg.Life, h.groups)
+	m.members.start(cfg.GroupLife, h.groups)
 	return m
 }
 
