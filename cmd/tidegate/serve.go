@@ -20,6 +20,7 @@ import (
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/admin"
 	"github.com/tidegate/tidegate/internal/export"
+	"github.com/tidegate/tidegate/internal/idmap"
 	"github.com/tidegate/tidegate/internal/monitor"
 	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/state"
@@ -176,7 +177,7 @@ func newServer(s *settings, ctl *grace.Controller, log *zap.Logger) (*nfs4.Serve
 			Now:      time.Now,
 			Grace:    ctl,
 		},
-		Minors: s.minors, Major: host + ":" + dir, Scope: scope, Impl: "tidegate " + release(), Log: log,
+		Minors: s.minors, Owners: idmap.New(s.names), Major: host + ":" + dir, Scope: scope, Impl: "tidegate " + release(), Log: log,
 	})
 }
 

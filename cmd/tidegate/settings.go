@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/internal/idmap"
 	"github.com/tidegate/tidegate/nfs4/state"
 )
 
@@ -54,6 +55,7 @@ type tuning struct {
 	maxConns    int
 	maxInFlight int
 	proxies     []netip.Prefix
+	names       idmap.Config
 }
 
 func defaultTuning() tuning {
@@ -130,6 +132,7 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 func tuningOf(c *config.Settings) tuning {
 	t := defaultTuning()
 	t.backend, t.kv, t.scope, t.courtesy = c.V4.Backend, c.RadosKV, c.V4.Scope, c.V4.Courtesy
+	t.names = idmap.Config{Domain: c.Domain(), GroupLife: max(c.Core.GroupLife, time.Second)}
 	t.maxConns, t.maxInFlight = int(c.Core.MaxConns), int(c.Core.MaxInFlight)
 	if !slices.Contains(c.V4.MinorVersions, "1") {
 		t.minors[0] = 2
@@ -196,6 +199,7 @@ func (s *settings) differs(other *settings) (names []string) {
 		{"Minor_Versions", s.minors == other.minors},
 		{"the limits of NFSv4", s.limits == other.limits && s.courtesy == other.courtesy},
 		{"the limits of NFS_CORE_PARAM", s.maxConns == other.maxConns && s.maxInFlight == other.maxInFlight},
+		{"DomainName and Manage_Gids_Expiration", s.names == other.names},
 		{"HAProxy_Hosts", slices.Equal(s.proxies, other.proxies)},
 		{"Monitoring_Addr and Monitoring_Port", s.monitor == other.monitor},
 	} {
