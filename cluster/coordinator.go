@@ -96,6 +96,27 @@ func (n *Node) Join(ctx context.Context) error {
 	return n.db.Notify(ctx)
 }
 
+// enterPoll is how often Enter looks; it leaves Changed to the grace period.
+const enterPoll = 100 * time.Millisecond
+
+// Enter joins, and returns when no member gives new state.
+func (n *Node) Enter(ctx context.Context) error {
+	if err := n.Join(ctx); err != nil {
+		return err
+	}
+	for {
+		// Without a grace period, that of this node is over already.
+		if db, err := n.read(ctx); err != nil || db.Rec == 0 || db.AllEnforcing() {
+			return err
+		}
+		select {
+		case <-time.After(enterPoll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Enforce announces that this node gives no new state.
 func (n *Node) Enforce(ctx context.Context) error {
 	return n.update(ctx, func(db *DB) error { return db.Enforcing(n.cfg.ID) })

@@ -29,6 +29,7 @@ type gateway struct {
 	level   zap.AtomicLevel
 	log     *zap.Logger
 	began   time.Time
+	member  *membership // nil: of no cluster
 	exports *exportTable
 	nfs     *nfs4.Server
 	rpc     *rpc.Server
@@ -55,10 +56,14 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	}
 	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
 	g.warnLocked(next.cfg)
+	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
+		return nil, err
+	}
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
 	fresh, err := g.exports.set(next.specs)
 	if err != nil {
+		g.Close()
 		return nil, err
 	}
 	first, cancel := context.WithTimeout(ctx, firstOpens)
@@ -76,6 +81,7 @@ func (g *gateway) Close() {
 	g.watch.Close()
 	g.exports.Close()
 	g.objects.Close()
+	g.member.Close()
 }
 
 // ask has the configuration reloaded soon.
@@ -238,7 +244,10 @@ func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveE
 }
 
 // openExport opens the file system of an export.
-func (g *gateway) openExport(x exportSpec) (fsal.FS, error) {
+func (g *gateway) openExport(ctx context.Context, x exportSpec) (fsal.FS, error) {
+	if err := g.member.enter(ctx); err != nil {
+		return nil, err
+	}
 	fs, err := openSource(x, &g.running, g.log)
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func newRig(t *testing.T, dir, text string) *rig {
 // serve runs the server until the test ends.
 func (r *rig) serve() {
 	r.Helper()
-	ctl, err := startGrace(r.Context(), &r.running, r.log)
+	ctl, err := r.startGrace(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}

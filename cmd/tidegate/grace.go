@@ -25,6 +25,7 @@ type graceStatus struct {
 	Run        uint64        `json:"run"`
 	Left       float64       `json:"seconds_left"`
 	Clients    []graceClient `json:"clients"`
+	Cluster    *clusterView  `json:"cluster,omitempty"`
 	Failures   uint64        `json:"storage_failures"`
 	Failure    string        `json:"last_failure,omitempty"`
 }
@@ -42,24 +43,25 @@ type graceClient struct {
 const gracePath, graceEndPath = "/v1/grace", "/v1/grace/end"
 
 // graceRoutes answers the grace commands.
-func graceRoutes(ctl *grace.Controller) []admin.Route {
+func graceRoutes(ctl *grace.Controller, m *membership) []admin.Route {
 	return []admin.Route{
 		{Method: http.MethodGet, Path: gracePath, Answer: func(context.Context, *http.Request) (any, error) {
-			return statusOf(ctl.Status()), nil
+			return statusOf(ctl.Status(), m), nil
 		}},
 		{Method: http.MethodPost, Path: graceEndPath, Answer: func(context.Context, *http.Request) (any, error) {
 			if !ctl.End() {
 				return nil, errors.New("there is no grace period to end")
 			}
-			return statusOf(ctl.Status()), nil
+			return statusOf(ctl.Status(), m), nil
 		}},
 	}
 }
 
-func statusOf(s grace.Status) graceStatus {
+func statusOf(s grace.Status, m *membership) graceStatus {
 	view := graceStatus{
 		Phase: s.Phase.String(), Current: s.Epochs.Current, Recovering: s.Epochs.Recovering, Run: s.Run,
 		Left: s.Left.Seconds(), Clients: make([]graceClient, len(s.Clients)), Failures: s.Failures, Failure: s.Failure,
+		Cluster: m.view(),
 	}
 	for i, c := range s.Clients {
 		view.Clients[i] = graceClient{
@@ -71,10 +73,13 @@ func statusOf(s grace.Status) graceStatus {
 }
 
 func graceCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "grace", Short: "See or end the grace period of a running server"}
+	cmd := &cobra.Command{Use: "grace", Short: "See or end the grace period of a running server, and manage that of a cluster"}
 	var stateDir string
-	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", defaultStateDir(), "the server's state directory")
-	cmd.AddCommand(graceStatusCommand(&stateDir), graceEndCommand(&stateDir))
+	for _, ask := range []*cobra.Command{graceStatusCommand(&stateDir), graceEndCommand(&stateDir)} {
+		ask.Flags().StringVar(&stateDir, "state-dir", defaultStateDir(), "the server's state directory")
+		cmd.AddCommand(ask)
+	}
+	cmd.AddCommand(clusterCommands()...)
 	return cmd
 }
 
@@ -144,6 +149,9 @@ func (s *graceStatus) print(w io.Writer) {
 	}
 	if s.Failures > 0 {
 		fmt.Fprintf(w, "storage failed %d times, last: %s\n", s.Failures, s.Failure)
+	}
+	if s.Cluster != nil {
+		s.Cluster.print(w)
 	}
 	if len(s.Clients) == 0 {
 		fmt.Fprintln(w, "no clients on record")

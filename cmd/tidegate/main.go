@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -27,6 +28,9 @@ type failure struct{ error }
 func (f failure) Unwrap() error { return f.error }
 
 func main() {
+	if filepath.Base(os.Args[0]) == graceToolName {
+		os.Exit(graceTool(os.Args, os.Stdout, os.Stderr))
+	}
 	root := commandFor(os.Args[0])
 	err := root.Execute()
 	if err == nil {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -72,7 +74,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err != nil {
 		return err
 	}
-	ctl, err := startGrace(ctx, s, g.log)
+	ctl, err := g.startGrace(ctx)
 	if err != nil {
 		closeAll(listeners)
 		return err
@@ -103,15 +105,18 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 // startGrace reads who is on record and begins the grace period. It makes the
 // state directory, but not the place of a recovery directory elsewhere: what is
 // missing there may be a file system that is not mounted yet.
-func startGrace(ctx context.Context, s *settings, log *zap.Logger) (*grace.Controller, error) {
+func (g *gateway) startGrace(ctx context.Context) (*grace.Controller, error) {
+	s := &g.running
 	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
-		log.Error("the state directory cannot be made", zap.Error(err))
+		g.log.Error("the state directory cannot be made", zap.Error(err))
 	}
-	return grace.Start(ctx, grace.Config{
-		Backend: fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha}),
-		Period:  s.grace,
-		Log:     func(line string) { log.Info(line) },
-	})
+	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }}
+	if g.member != nil {
+		cfg.Backend, cfg.Coordinator = g.member.backend, g.member.node
+	} else {
+		cfg.Backend = fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha})
+	}
+	return grace.Start(ctx, cfg)
 }
 
 // attend starts what runs beside the listeners until ctx ends; wait waits for
@@ -135,40 +140,26 @@ func attend(ctx context.Context, g *gateway, ctl *grace.Controller) (wait func()
 
 // routes are all that the admin socket answers.
 func routes(g *gateway, ctl *grace.Controller) []admin.Route {
-	return slices.Concat(statusRoutes(g, ctl), exportRoutes(g), clientRoutes(g), holdingRoutes(g.nfs.State()), graceRoutes(ctl), monitorRoutes(g.monitor))
+	return slices.Concat(statusRoutes(g, ctl), exportRoutes(g), clientRoutes(g), holdingRoutes(g.nfs.State()), graceRoutes(ctl, g.member), monitorRoutes(g.monitor))
 }
 
 // start makes the servers of the exports, and what watches them.
 func (g *gateway) start(ctl *grace.Controller) (err error) {
-	if g.nfs, err = newServer(&g.running, ctl, g.log); err != nil {
+	if g.nfs, err = newServer(&g.running, ctl, g.member, g.log); err != nil {
 		return err
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
-	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release()})
+	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph})
 	return g.exports.attach(g.nfs.SetExports)
 }
 
-func newServer(s *settings, ctl *grace.Controller, log *zap.Logger) (*nfs4.Server, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("this machine's name cannot be read: %w", err)
-	}
-	// Who says the same shares sessions (RFC 8881, 2.10.5), which two servers of
-	// one machine do not.
-	dir, err := filepath.Abs(s.stateDir)
-	if err != nil {
-		return nil, fmt.Errorf("--state-dir %s: %w", s.stateDir, err)
-	}
-	scope := s.scope
-	if scope == "" {
-		scope = host
-	}
-	key, err := export.HandleKey(filepath.Join(s.stateDir, "handle.key"))
+func newServer(s *settings, ctl *grace.Controller, m *membership, log *zap.Logger) (*nfs4.Server, error) {
+	who, err := identify(s, m)
 	if err != nil {
 		return nil, err
 	}
 	return nfs4.New(nfs4.Config{
-		HandleKey: key,
+		HandleKey: who.key,
 		State: state.Config{
 			Epoch:    epoch(ctl),
 			Lease:    s.lease,
@@ -177,17 +168,42 @@ func newServer(s *settings, ctl *grace.Controller, log *zap.Logger) (*nfs4.Serve
 			Now:      time.Now,
 			Grace:    ctl,
 		},
-		Minors: s.minors, Owners: idmap.New(s.names), Major: host + ":" + dir, Scope: scope, Impl: "tidegate " + release(), Log: log,
+		Minors: s.minors, Owners: idmap.New(s.names), Major: who.major, Scope: cmp.Or(s.scope, who.scope), Impl: "tidegate " + release(), Log: log,
 	})
 }
 
-// epoch is the number of this run. Where storage could not give one it is the
-// time, which no count of runs comes near.
+// identity is by what clients know a server.
+type identity struct {
+	scope, major string
+	key          []byte // of file handles
+}
+
+func identify(s *settings, m *membership) (identity, error) {
+	if m != nil {
+		return m.identity, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return identity{}, fmt.Errorf("this machine's name cannot be read: %w", err)
+	}
+	// Who says the same shares sessions (RFC 8881, 2.10.5), which two servers of
+	// one machine do not.
+	dir, err := filepath.Abs(s.stateDir)
+	if err != nil {
+		return identity{}, fmt.Errorf("--state-dir %s: %w", s.stateDir, err)
+	}
+	key, err := export.HandleKey(filepath.Join(s.stateDir, "handle.key"))
+	return identity{host, host + ":" + dir, key}, err
+}
+
+// epoch is the number of this run, which in a cluster no other server has had.
+// Where storage could not give one it is random, and such that no count of runs
+// comes near.
 func epoch(ctl *grace.Controller) uint32 {
 	if run := ctl.Status().Run; run != 0 {
 		return uint32(run)
 	}
-	return uint32(time.Now().Unix())
+	return rand.Uint32() | 1<<31
 }
 
 func newRPC(s *settings, nfs *nfs4.Server, log *zap.Logger) *rpc.Server {

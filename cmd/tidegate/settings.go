@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -8,10 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidegate/tidegate/cluster"
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/config"
 	"github.com/tidegate/tidegate/internal/idmap"
@@ -41,13 +44,15 @@ type settings struct {
 
 	reset bool // connections at a stop
 
+	backend   string         // of --recovery-backend, or RecoveryBackend
+	kv        config.RadosKV // its NodeID is nodeID
+	deadAfter time.Duration  // how long a member of the cluster may be silent
+
 	tuning
 }
 
 // tuning has no flags.
 type tuning struct {
-	backend     string // RecoveryBackend
-	kv          config.RadosKV
 	scope       string // "" is the host's name
 	minors      [2]uint32
 	limits      state.Limits
@@ -60,7 +65,7 @@ type tuning struct {
 
 func defaultTuning() tuning {
 	return tuning{
-		backend: "fs", minors: [2]uint32{1, 2}, limits: state.DefaultLimits(),
+		minors: [2]uint32{1, 2}, limits: state.DefaultLimits(),
 		courtesy: 24 * time.Hour, maxConns: 8192, maxInFlight: 64,
 	}
 }
@@ -84,8 +89,18 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
 	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
 	f.IntVar(&s.cacheObjects, "cache-objects", 100_000, "objects of all exports together that are kept at hand, as far as descriptors last; 0 for none")
+	f.StringVar(&s.backend, "recovery-backend", "fs", "where the records of clients are: fs, or in Ceph as "+backendCluster+", and for a server that is alone "+backendKV+" or "+backendNG)
+	f.StringVar(&s.kv.Pool, "rados-pool", defaultPool, "pool of the grace database and the records in Ceph")
+	f.StringVar(&s.kv.Namespace, "rados-namespace", "", "namespace in that pool")
+	f.StringVar(&s.kv.GraceOID, "grace-oid", defaultOID, "object of the grace database")
+	f.StringVar(&s.kv.UserID, "rados-user", "admin", "Ceph user, without client., of the grace database and the records")
+	f.DurationVar(&s.deadAfter, "dead-after", cluster.DefaultDeadAfter, "how long a member of the cluster may hold up the recovery of others, until it is shut out of CephFS; 0 for ever")
 	f.BoolVar(&s.reset, "reset", false, "end connections by a reset at a stop, so that this server's address may move to another")
 }
+
+// backends are the values of --recovery-backend, and those of RecoveryBackend that
+// mean fs.
+var backends = []string{"fs", backendCluster, backendKV, backendNG, "fs_ng", "none"}
 
 // The bounds of a lease: short enough that a dead client is not waited for all
 // day, long enough that a busy network does not end it.
@@ -99,6 +114,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("--lease %v: must be from %v to %v", s.lease, minLease, maxLease)
 	case s.monitor != "" && !isEndpoint(s.monitor):
 		return fmt.Errorf("--monitor %s: write ADDR:PORT, or '' for none", s.monitor)
+	case !slices.Contains(backends, s.backend):
+		return fmt.Errorf("--recovery-backend %s: must be one of %s", s.backend, strings.Join(backends[:4], ", "))
 	case s.grace < grace.MinPeriod || s.grace > grace.MaxPeriod:
 		return fmt.Errorf("--grace %v: must be from %v to %v", s.grace, grace.MinPeriod, grace.MaxPeriod)
 	}
@@ -120,18 +137,24 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 		"ceph-conf":       func() { s.cephConf = c.Ceph.Conf },
 		"cache-objects":   func() { s.cacheObjects = int(c.Cache.Objects) },
 		"monitor":         func() { s.monitor = monitorOf(&c.Core, s.monitor) },
+
+		"recovery-backend": func() { s.backend = c.V4.Backend },
+		"rados-pool":       func() { s.kv.Pool = c.RadosKV.Pool },
+		"rados-namespace":  func() { s.kv.Namespace = c.RadosKV.Namespace },
+		"grace-oid":        func() { s.kv.GraceOID = c.RadosKV.GraceOID },
+		"rados-user":       func() { s.kv.UserID = cmp.Or(c.RadosKV.UserID, "admin") },
 	} {
 		if !given(flag) {
 			take()
 		}
 	}
-	s.tuning = tuningOf(c)
+	s.kv.CephConf, s.tuning = c.RadosKV.CephConf, tuningOf(c)
 	return s
 }
 
 func tuningOf(c *config.Settings) tuning {
 	t := defaultTuning()
-	t.backend, t.kv, t.scope, t.courtesy = c.V4.Backend, c.RadosKV, c.V4.Scope, c.V4.Courtesy
+	t.scope, t.courtesy = c.V4.Scope, c.V4.Courtesy
 	t.names = idmap.Config{Domain: c.Domain(), GroupLife: max(c.Core.GroupLife, time.Second)}
 	t.maxConns, t.maxInFlight = int(c.Core.MaxConns), int(c.Core.MaxInFlight)
 	if !slices.Contains(c.V4.MinorVersions, "1") {

@@ -21,7 +21,7 @@ import (
 // the background, and tried again until they are there; meanwhile clients of the
 // export are told to come again, and the others are served.
 type exportTable struct {
-	open    func(exportSpec) (fsal.FS, error)
+	open    func(context.Context, exportSpec) (fsal.FS, error)
 	opening chan struct{} // holds one for each open under way
 	hosts   *export.Hosts
 	log     *zap.Logger
@@ -65,7 +65,7 @@ func (o *ownedFS) Close() error {
 // opensAtOnce bounds how many file systems are opened at the same time.
 const opensAtOnce = 16
 
-func newExportTable(open func(exportSpec) (fsal.FS, error), log *zap.Logger) *exportTable {
+func newExportTable(open func(context.Context, exportSpec) (fsal.FS, error), log *zap.Logger) *exportTable {
 	t := &exportTable{
 		open: open, opening: make(chan struct{}, opensAtOnce), log: log,
 		live: map[uint32]*liveExport{}, leaving: map[uint32]<-chan struct{}{},
@@ -80,6 +80,9 @@ func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.publish = publish
+	for _, x := range t.live {
+		t.reportLocked(x)
+	}
 	return t.publish(t.offersLocked())
 }
 
@@ -201,22 +204,29 @@ func (t *exportTable) try(ctx context.Context, x *liveExport) bool {
 			fs.Close()
 		}
 	}
-	what := []zap.Field{zap.String("pseudo", spec.pseudo), zap.Stringer("source", spec.source)}
-	switch {
-	case err == nil:
-		t.log.Info("exporting", what...)
-	case x.err == nil || x.err.Error() != err.Error():
-		t.log.Error("an export is not served yet; it is tried again", append(what, zap.Error(err))...)
+	known := x.err != nil && err != nil && x.err.Error() == err.Error()
+	if x.err = err; t.publish != nil && !known {
+		t.reportLocked(x)
 	}
-	x.err = err
 	return err == nil
+}
+
+// reportLocked logs whether x is served.
+func (t *exportTable) reportLocked(x *liveExport) {
+	what := []zap.Field{zap.String("pseudo", x.spec.pseudo), zap.Stringer("source", x.spec.source)}
+	switch {
+	case x.fs != nil:
+		t.log.Info("exporting", what...)
+	case x.err != nil:
+		t.log.Error("an export is not served yet; it is tried again", append(what, zap.Error(x.err))...)
+	}
 }
 
 // openWhole opens a file system and sees to it that its root can be read.
 func (t *exportTable) openWhole(ctx context.Context, spec exportSpec) (fsal.FS, error) {
 	t.opening <- struct{}{}
 	defer func() { <-t.opening }()
-	fs, err := t.open(spec)
+	fs, err := t.open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

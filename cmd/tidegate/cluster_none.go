@@ -1,0 +1,5 @@
+//go:build !ceph
+
+package main
+
+func dialPool(place, bool) (*pool, error) { return nil, errNoRados }
