@@ -75,7 +75,7 @@ type FS struct {
 	cfg      Config
 	conn     *rados.Conn
 	clients  []*client
-	calls    chan struct{} // holds one for each call that runs
+	turns    turns
 	fsid     [keyFS]byte
 	root     vino
 	limits   fsal.Limits
@@ -117,7 +117,7 @@ func (o *openSet) has(id vino) bool {
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, calls: make(chan struct{}, cfg.Calls), up: deaf{}}
+	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls), up: deaf{}}
 	fs.open.files = map[vino]int{}
 	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
@@ -154,6 +154,7 @@ func Open(cfg Config) (_ *FS, err error) {
 		fs.tasks.Go(func() { c.watch(ctx) })
 		fs.tasks.Go(func() { c.mend(ctx) })
 		fs.tasks.Go(func() { c.write(ctx) })
+		fs.tasks.Go(func() { c.prod(ctx) })
 	}
 	fs.tasks.Go(fs.relieve)
 	return fs, nil

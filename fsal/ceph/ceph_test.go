@@ -124,7 +124,11 @@ func target(t *testing.T, clients int) fsaltest.Target {
 }
 
 func TestConformance(t *testing.T) {
-	fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, 1) })
+	for _, clients := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(clients), func(t *testing.T) {
+			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
+		})
+	}
 }
 
 // TestRefusals checks that what is wrong is said in one line, with what to do.

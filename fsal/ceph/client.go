@@ -36,6 +36,8 @@ type client struct {
 	lost chan loss     // the generation to replace
 	dirs streams
 	journal
+	dozing atomic.Bool   // no call waits for an MDS
+	awake  chan struct{} // buffered by one
 }
 
 // loss is how a generation ended.
@@ -45,36 +47,41 @@ type loss struct {
 }
 
 func newClient(fs *FS, index int) *client {
-	return &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}}
+	return &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}, awake: make(chan struct{}, 1)}
 }
 
 // call is one use of a client.
 type call struct {
-	c   *client
-	m   *ll.Mount
-	gen uint64
+	c    *client
+	m    *ll.Mount
+	gen  uint64
+	turn *turn
 	// changes is what the call changes, if its number is not 0.
 	changes vino
 }
 
 // begin waits for its turn; end must follow. EAGAIN while there is no mount.
 func (c *client) begin(ctx context.Context) (call, error) {
-	select {
-	case c.fs.calls <- struct{}{}:
-	default:
-		select {
-		case c.fs.calls <- struct{}{}:
-		case <-ctx.Done():
-			return call{}, syscall.EAGAIN
-		}
+	k, err := c.enter(ctx)
+	if err == nil {
+		c.watched(k.turn)
+	}
+	return k, err
+}
+
+// enter is begin for a call that asks no MDS.
+func (c *client) enter(ctx context.Context) (call, error) {
+	turn, err := c.fs.turns.take(ctx)
+	if err != nil {
+		return call{}, err
 	}
 	c.mu.RLock()
 	if c.m == nil {
 		c.mu.RUnlock()
-		<-c.fs.calls
+		c.fs.turns.give(turn)
 		return call{}, syscall.EAGAIN
 	}
-	return call{c: c, m: c.m, gen: c.gen.Load()}, nil
+	return call{c: c, m: c.m, gen: c.gen.Load(), turn: turn}, nil
 }
 
 // changing says that the MDS will be asked to change names in id, or its attributes.
@@ -88,7 +95,7 @@ func (k *call) end() {
 		k.c.journal.count(k.changes, -1)
 	}
 	k.c.mu.RUnlock()
-	<-k.c.fs.calls
+	k.c.fs.turns.give(k.turn)
 }
 
 // judge returns what a call answers: EAGAIN where its client is lost, which is

@@ -75,7 +75,7 @@ func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
 
 // begin starts a call about f; end must follow.
 func (f *file) begin(ctx context.Context) (k call, in ll.Inode, fh ll.Fh, err error) {
-	if k, err = f.n.c.begin(ctx); err != nil {
+	if k, err = f.n.c.enter(ctx); err != nil {
 		return k, in, fh, err
 	}
 	f.mu.Lock()

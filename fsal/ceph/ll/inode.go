@@ -40,6 +40,10 @@ func (m *Mount) Probe(in Inode) error { return check(C.tg_probe(m.p, in.p)) }
 // that is not known here was not changed.
 func (m *Mount) Journal(ino, snap uint64) { C.tg_journal(m.p, C.uint64_t(ino), C.uint64_t(snap)) }
 
+// Flush has all MDS write what anybody changed if a call is waiting for them; it
+// waits until what this client has to write is written.
+func (m *Mount) Flush() { C.ceph_sync_fs(m.p) }
+
 // Lookup finds a name.
 func (m *Mount) Lookup(who *fsal.Cred, dir Inode, name string) (in Inode, st Stat, err error) {
 	var c C.tg_stat
