@@ -3,6 +3,7 @@ package monitor
 import (
 	"net/http"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,10 +123,24 @@ func (m *Monitor) scrape(clients int) *scrape {
 		totals: m.cfg.NFS.Totals(), exports: m.cfg.NFS.Exports(),
 	}
 	if clients > 0 {
-		lately := m.history.rates()
-		s.clients, _ = busiest(clientsOfReading(m.cfg.NFS.Clients(), lately.clients, m.cfg.NFS.State().Lease()), clients)
+		all := clientsOfReading(m.cfg.NFS.Clients(), m.history.rates().clients, m.cfg.NFS.State().Lease())
+		s.clients, _ = busiest(distinct(all), clients)
 	}
 	return s
+}
+
+// distinct leaves out clients that are not confirmed, and all but one of those
+// that labels cannot tell apart.
+func distinct(all []Client) []Client {
+	seen := make(map[[2]string]bool, len(all))
+	return slices.DeleteFunc(all, func(c Client) bool {
+		who := [2]string{c.Owner, c.Address}
+		if c.State == "unconfirmed" || seen[who] {
+			return true
+		}
+		seen[who] = true
+		return false
+	})
 }
 
 // metrics answers Prometheus. With ?clients=N it tells of the N busiest clients
@@ -170,10 +185,10 @@ func perExport(name, help string, value func(meter.Use) float64) metric {
 
 // perClient is a metric with a value for each client that is told of.
 func perClient(name, help string, kind prometheus.ValueType, value func(*Client) float64) metric {
-	return metric{name, help, kind, []string{"client", "address", "id"}, func(s *scrape, tell func(float64, ...string)) {
+	return metric{name, help, kind, []string{"client", "address"}, func(s *scrape, tell func(float64, ...string)) {
 		for i := range s.clients {
 			c := &s.clients[i]
-			tell(value(c), c.Owner, c.Address, c.ID)
+			tell(value(c), c.Owner, c.Address)
 		}
 	}}
 }
