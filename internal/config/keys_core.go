@@ -143,8 +143,8 @@ var v4Keys = []key{
 		into: func(s *scope) any { return &s.settings.V4.Graceless }},
 	{name: "Delegations", kind: boolean, def: "false", effect: used, doc: "Whether clients get delegations, where the export lets them.",
 		into: func(s *scope) any { return &s.settings.V4.Delegations }},
-	{name: "RecoveryBackend", kind: oneOf("fs", "fs_ng", "rados_kv", "rados_ng", "rados_cluster", "none"), def: "fs", effect: guarded, only: "fs fs_ng",
-		doc:  "Where the records of clients are kept. Both fs and fs_ng are the server's own recovery directory.",
+	{name: "RecoveryBackend", kind: oneOf("fs", "fs_ng", "rados_kv", "rados_ng", "rados_cluster", "none"), def: "fs", effect: guarded, only: "fs fs_ng rados_cluster rados_kv rados_ng",
+		doc:  "Where the records of clients are kept. Both fs and fs_ng are the server's own recovery directory; the others are in Ceph, rados_cluster for several nodes, rados_kv and rados_ng, which are the same, for one.",
 		into: func(s *scope) any { return &s.settings.V4.Backend }},
 	{name: "RecoveryRoot", kind: pathname, def: "", effect: used, doc: "Ganesha's recovery root, whose clients may reclaim after the first start.",
 		into: func(s *scope) any { return &s.settings.V4.RecoveryRoot }},
@@ -186,12 +186,12 @@ var v4Keys = []key{
 }
 
 var radosKVKeys = []key{
-	{name: "ceph_conf", kind: pathname, doc: "Ceph's configuration file.", into: func(s *scope) any { return &s.settings.RadosKV.CephConf }},
-	{name: "UserId", kind: text, doc: "Ceph user, without client.", into: func(s *scope) any { return &s.settings.RadosKV.UserID }},
-	{name: "nodeid", kind: text, doc: "This node's name in the grace database; the host's name if not set.", into: func(s *scope) any { return &s.settings.RadosKV.NodeID }},
-	{name: "pool", kind: text, def: "nfs-ganesha", doc: "Pool of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.Pool }},
-	{name: "namespace", kind: text, doc: "Namespace of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.Namespace }},
-	{name: "grace_oid", kind: text, def: "grace", doc: "Object of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.GraceOID }},
+	{name: "ceph_conf", kind: pathname, effect: used, doc: "Ceph's configuration file.", into: func(s *scope) any { return &s.settings.RadosKV.CephConf }},
+	{name: "UserId", kind: text, effect: used, doc: "Ceph user, without client.", into: func(s *scope) any { return &s.settings.RadosKV.UserID }},
+	{name: "nodeid", kind: text, effect: used, doc: "This node's name in the grace database; the host's name if not set.", into: func(s *scope) any { return &s.settings.RadosKV.NodeID }},
+	{name: "pool", kind: text, def: "nfs-ganesha", effect: used, doc: "Pool of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.Pool }},
+	{name: "namespace", kind: text, effect: used, doc: "Namespace of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.Namespace }},
+	{name: "grace_oid", kind: text, def: "grace", effect: used, doc: "Object of the grace database.", into: func(s *scope) any { return &s.settings.RadosKV.GraceOID }},
 }
 
 var radosURLKeys = []key{
