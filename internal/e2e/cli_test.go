@@ -73,6 +73,30 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
+// A configuration with faults is refused with all of them, a line each.
+func TestRefusedConfiguration(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "conf")
+	text := "NFSv4 { Lease_Lifetim = 3; Graceless = true; }\nEXPORT { Export_Id = 1; Path = /; Pseudo = /a; FSAL { Name = RGW; } }\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"faults": {[]string{"serve", "--config", file, "--listen", freeAddr(t)},
+			file + ":1:9: error: unknown key Lease_Lifetim in NFSv4; did you mean Lease_Lifetime?\n" +
+				file + ":1:28: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served\n" +
+				file + ":2:55: warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served\n"},
+		"no file": {[]string{"serve", "--config", file + "x", "--listen", freeAddr(t)}, file + "x:1:1: error: " + file + "x does not exist\n"},
+	} {
+		stdout, stderr, status := command(t, test.args...)
+		if status != 2 || stdout != "" || stderr != test.want {
+			t.Errorf("%s: exit status %d, standard output %q, standard error %q; want 2 and %q", name, status, stdout, stderr, test.want)
+		}
+	}
+}
+
 func TestAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
