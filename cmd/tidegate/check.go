@@ -40,7 +40,9 @@ func checkCommand() *cobra.Command {
 }
 
 func checkFile(cmd *cobra.Command, file string) error {
-	c := config.Sources{}.Load(cmd.Context(), file)
+	objects := newObjects()
+	defer objects.Close()
+	c := config.Sources{Fetch: objects.fetch}.Load(cmd.Context(), file)
 	faults := 0
 	for _, f := range c.Findings {
 		fmt.Fprintln(cmd.ErrOrStderr(), f)
