@@ -44,11 +44,11 @@ func parseCeph(text string) (cephSpec, error) {
 // place is where it is offered without a place of its own.
 func (c cephSpec) place() string { return path.Join("/", c.name, c.path) }
 
-// node is this server's name among gateways: given, or made up once for the
-// state directory.
+// node is this server's name among gateways: given, or that in its cluster, by
+// which the others fence it, or made up once for the state directory.
 func (s *settings) node() (string, error) {
-	if s.nodeID != "" {
-		return s.nodeID, nil
+	if s.nodeID != "" || s.clustered() {
+		return s.clusterNode()
 	}
 	file := filepath.Join(s.stateDir, "node-id")
 	text, err := os.ReadFile(file)

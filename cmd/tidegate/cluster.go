@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -73,7 +74,7 @@ type membership struct {
 // joinCluster makes ready to take part; a server that keeps its records elsewhere
 // has no part. Errors are one line that says what to do.
 func joinCluster(ctx context.Context, s *settings, log *zap.Logger) (*membership, error) {
-	if s.backend != backendCluster && s.backend != backendKV && s.backend != backendNG {
+	if !s.clustered() {
 		return nil, nil
 	}
 	id, err := s.clusterNode()
@@ -91,6 +92,11 @@ func joinCluster(ctx context.Context, s *settings, log *zap.Logger) (*membership
 		return nil, at.explain(err, id)
 	}
 	return m, nil
+}
+
+// clustered reports whether records are kept in Ceph.
+func (s *settings) clustered() bool {
+	return slices.Contains([]string{backendCluster, backendKV, backendNG}, s.backend)
 }
 
 // clusterNode is this server's name in a grace database. Like nfs-ganesha's it is
