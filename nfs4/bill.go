@@ -5,7 +5,6 @@ import (
 
 	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/wire"
-	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // The kinds that the Server's meter counts: an operation has its own number, of
@@ -59,8 +58,8 @@ type bill struct {
 }
 
 // open begins the bill. A COMPOUND that cannot be read ends with its status.
-func (b *bill) open(s *Server, conn *rpc.Conn) {
-	b.lane, b.status = s.linkOf(conn).lane, wire.ErrBadXDR
+func (b *bill) open(s *Server, l *link) {
+	b.lane, b.status = l.lane, wire.ErrBadXDR
 	b.begun = s.meter.Now()
 	b.last = b.begun
 }
@@ -75,13 +74,18 @@ func (b *bill) charge() {
 }
 
 // ran counts an operation. It is charged to the export of the file handle that
-// it leaves current.
-func (c *compound) ran(op wire.Op, status wire.Status) {
+// it leaves current. After a brief one, unless the COMPOUND ends with it, the
+// clock is not read.
+func (c *compound) ran(r *row, status wire.Status) {
 	b := &c.bill
-	now := c.srv.meter.Now()
-	took := now - b.last
-	b.last, b.status = now, status
-	b.lane.Count(kindOf(op), took, resultOf(status))
+	took := time.Duration(0)
+	if !r.brief || status != wire.OK || c.index == c.count-1 {
+		now := c.srv.meter.Now()
+		took = now - b.last
+		b.last = now
+	}
+	b.status = status
+	b.lane.Count(kindOf(r.op), took, resultOf(status))
 	if e := c.cur.export; e != b.export {
 		b.charge()
 		b.export = e

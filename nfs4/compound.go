@@ -70,8 +70,8 @@ const (
 // panic the reply is one that a client understands.
 func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	c.srv, c.call, c.in, c.out = s, call, &call.In, &call.Out
-	c.bill.open(s, call.Conn)
 	c.from = s.linkOf(call.Conn)
+	c.bill.open(s, c.from)
 	c.tree = s.enter(c.from.stripe)
 	c.start = c.out.Len()
 	c.limit, c.tooBig = c.start+sessionless, wire.ErrRepTooBig
@@ -127,7 +127,7 @@ func (c *compound) run(total int) (status wire.Status) {
 		c.out.Uint32(uint32(r.op))
 		at := c.out.Reserve()
 		status = c.step(r)
-		c.ran(r.op, status)
+		c.ran(r, status)
 		if c.replayed {
 			return status
 		}
@@ -219,7 +219,7 @@ func (c *compound) finish() {
 
 func (c *compound) repair() {
 	op := xdr.NewDecoder(c.out.Bytes()[c.running:])
-	c.ran(wire.Op(op.Uint32()), wire.ErrServerFault)
+	c.ran(rowOf(wire.Op(op.Uint32()), c.minor), wire.ErrServerFault)
 	c.out.Truncate(c.running + 4)
 	c.out.Uint32(uint32(wire.ErrServerFault))
 	c.noneSet()

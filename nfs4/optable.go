@@ -19,6 +19,7 @@ type row struct {
 	refusal         wire.Status // where run is nil
 
 	errorBody bool // a result other than OK has more than a status
+	brief     bool // it cannot take long: its time counts as that of the next operation
 }
 
 type needs uint8
@@ -53,7 +54,7 @@ const (
 )
 
 var rows = [...]row{
-	{op: wire.OpSequence, first: true, room: 40, run: typed(wire.DecodeSequenceArgs, (*compound).sequence)},
+	{op: wire.OpSequence, brief: true, first: true, room: 40, run: typed(wire.DecodeSequenceArgs, (*compound).sequence)},
 	{op: wire.OpExchangeID, first: true, room: roomClientID, run: typed(wire.DecodeExchangeIDArgs, (*compound).exchangeID)},
 	{op: wire.OpCreateSession, first: true, room: roomSession, run: typed(wire.DecodeCreateSessionArgs, (*compound).createSession)},
 	{op: wire.OpBindConnToSession, first: true, room: 32, run: typed(wire.DecodeBindConnToSessionArgs, (*compound).bindConnToSession)},
@@ -66,11 +67,11 @@ var rows = [...]row{
 	{op: wire.OpFreeStateid, run: typed(wire.DecodeFreeStateidArgs, (*compound).freeStateid)},
 
 	{op: wire.OpPutFH, run: typed(wire.DecodePutFHArgs, (*compound).putFH)},
-	{op: wire.OpPutRootFH, run: (*compound).putRootFH},
-	{op: wire.OpPutPubFH, run: (*compound).putRootFH},
-	{op: wire.OpGetFH, needs: needsCurrent, room: roomFH, run: (*compound).getFH},
-	{op: wire.OpSaveFH, needs: needsCurrent, run: (*compound).saveFH},
-	{op: wire.OpRestoreFH, needs: needsSaved, run: (*compound).restoreFH},
+	{op: wire.OpPutRootFH, brief: true, run: (*compound).putRootFH},
+	{op: wire.OpPutPubFH, brief: true, run: (*compound).putRootFH},
+	{op: wire.OpGetFH, brief: true, needs: needsCurrent, room: roomFH, run: (*compound).getFH},
+	{op: wire.OpSaveFH, brief: true, needs: needsCurrent, run: (*compound).saveFH},
+	{op: wire.OpRestoreFH, brief: true, needs: needsSaved, run: (*compound).restoreFH},
 
 	{op: wire.OpAccess, needs: needsCurrent, room: 8, run: typed(wire.DecodeAccessArgs, (*compound).access)},
 	{op: wire.OpGetattr, needs: needsCurrent, run: typed(wire.DecodeGetattrArgs, (*compound).getattr)},

@@ -6,7 +6,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidegate/tidegate/nfs4/meter"
+	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // results returns what was counted of each operation, by status.
@@ -110,5 +112,23 @@ func TestResults(t *testing.T) {
 			t.Fatalf("%v is result %d, as is %v; which is %v", s, r, other, statusOfResult(r))
 		}
 		seen[r] = s
+	}
+}
+
+// BenchmarkBill is what counting and charging SEQUENCE, PUTFH and GETATTR costs,
+// which BenchmarkServe has in it.
+func BenchmarkBill(b *testing.B) {
+	s := newServer(b, Export{ID: firstID, Path: "/", FS: memory(b)})
+	l := s.linkOf(new(rpc.Conn))
+	c := &compound{srv: s, count: 3, session: &state.Session{Client: new(state.Client)}}
+	c.cur.export = s.tree.Load().root
+	for b.Loop() {
+		c.bill = bill{}
+		c.bill.open(s, l)
+		for i, op := range []wire.Op{wire.OpSequence, wire.OpPutFH, wire.OpGetattr} {
+			c.index = i
+			c.ran(rowOf(op, 1), wire.OK)
+		}
+		c.settle()
 	}
 }

@@ -75,7 +75,9 @@ type series struct {
 func (l *Lane) Count(kind int, d time.Duration, result int) {
 	s := &l.series[kind]
 	s.buckets[bucketOf(d)].Add(1)
-	s.nanos.Add(uint64(max(d, 0)))
+	if d > 0 {
+		s.nanos.Add(uint64(d))
+	}
 	if result != 0 {
 		s.other(min(result, results-1))
 	}
