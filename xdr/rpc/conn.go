@@ -46,7 +46,11 @@ type Conn struct {
 	// false ends it.
 	lead chan bool
 
-	wmu sync.Mutex // held around a write of one record
+	turn turn
+
+	wmu      sync.Mutex // held around a write of records
+	kept     []byte     // Guarded by wmu. Replies that wait for others; nil without any.
+	writable time.Time  // Guarded by wmu. When the write deadline strikes.
 
 	mu       sync.Mutex       // may be taken under Server.mu, never the other way round
 	workers  int              // Guarded by mu. All of them; the last to go ends the connection.
@@ -65,7 +69,7 @@ func newConn(sh *shared, nc net.Conn) *Conn {
 			Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4,
 		})
 	}
-	return &Conn{
+	c := &Conn{
 		shared:  sh,
 		nc:      nc,
 		remote:  addrPort(nc.RemoteAddr()),
@@ -76,6 +80,9 @@ func newConn(sh *shared, nc net.Conn) *Conn {
 		workers: 1,
 		waits:   make(map[uint32]*wait),
 	}
+	c.turn.timer = time.AfterFunc(time.Hour, c.watch)
+	c.turn.timer.Stop()
+	return c
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -130,11 +137,18 @@ func (c *Conn) work() {
 	for {
 		rec, err := c.receive()
 		if err != nil {
+			c.flush()
 			c.stop(err)
 			return
 		}
-		c.handOn()
-		c.answer(rec)
+		if c.leadsOn() {
+			if c.answerLeading(rec) {
+				continue
+			}
+		} else {
+			c.handOn()
+			c.answer(rec)
+		}
 		if !c.resume() {
 			return
 		}
@@ -184,6 +198,8 @@ func (c *Conn) await() error {
 		if c.greeted {
 			c.armIdle(alone)
 		}
+		c.flush()
+		c.turn.rest()
 		_, err := c.in.src.Peek(1)
 		if err == nil {
 			break
@@ -345,33 +361,4 @@ func (c *Conn) linger() {
 	}
 	tcp.SetReadDeadline(time.Now().Add(lingerTime))
 	io.Copy(io.Discard, tcp)
-}
-
-// answer runs a call to its end and sends the reply.
-func (c *Conn) answer(rec []byte) {
-	call := c.shared.take(c, rec)
-	status := call.open()
-	if status == Success {
-		status = call.run()
-	}
-	if status == Drop {
-		c.nc.Close()
-	} else {
-		call.seal(status)
-		c.send(call.Out.Bytes())
-	}
-	c.shared.give(call)
-}
-
-// send writes one record, its mark included. After a failure the stream is of no
-// use and the connection ends.
-func (c *Conn) send(rec []byte) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.nc.SetWriteDeadline(time.Now().Add(c.shared.WriteTimeout))
-	_, err := c.nc.Write(rec)
-	if err != nil {
-		c.nc.Close()
-	}
-	return err
 }

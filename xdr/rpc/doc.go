@@ -15,6 +15,10 @@
 // which they finish; when all workers are busy nobody reads and the peer feels it.
 // An idle connection is one goroutine in a read and a few KiB.
 //
+// A leader that has read short calls ahead runs them itself and sends their
+// replies together (turn.go): that takes half the time, and no call that turns out
+// long holds up others for more than half a millisecond.
+//
 // # Memory
 //
 // Records and replies live in pooled buffers. A record's buffer grows as bytes
