@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -69,6 +70,9 @@ type membership struct {
 	backend *rados.Backend
 	pools   []*pool
 	identity
+
+	entering sync.Mutex
+	entered  bool // Guarded by entering.
 }
 
 // joinCluster makes ready to take part; a server that keeps its records elsewhere
@@ -160,14 +164,22 @@ func (m *membership) Close() {
 }
 
 // enter returns when no other member can give away what this server's clients may
-// reclaim: before that, no session of CephFS may be ended that holds it.
+// reclaim: before that, no session of CephFS may be ended that holds it. Once is
+// enough, since the others give nothing away until this run's grace period is over,
+// and then there is nothing to reclaim.
 func (m *membership) enter(ctx context.Context) error {
 	if m == nil {
+		return nil
+	}
+	m.entering.Lock()
+	defer m.entering.Unlock()
+	if m.entered {
 		return nil
 	}
 	if err := m.node.Enter(ctx); err != nil {
 		return fmt.Errorf("the cluster's grace period: %w", err)
 	}
+	m.entered = true
 	return nil
 }
 

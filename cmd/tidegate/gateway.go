@@ -61,6 +61,9 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	}
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
+	for i := range next.specs {
+		next.specs[i].recovers = true
+	}
 	fresh, err := g.exports.set(next.specs)
 	if err != nil {
 		g.Close()
@@ -245,8 +248,10 @@ func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveE
 
 // openExport opens the file system of an export.
 func (g *gateway) openExport(ctx context.Context, x exportSpec) (fsal.FS, error) {
-	if err := g.member.enter(ctx); err != nil {
-		return nil, err
+	if x.recovers {
+		if err := g.member.enter(ctx); err != nil {
+			return nil, err
+		}
 	}
 	fs, err := openSource(x, &g.running, g.log)
 	if err != nil {

@@ -20,6 +20,9 @@ type exportSpec struct {
 	noDelegations bool
 	terms         *export.Terms // nil: everybody may do everything
 	from          string        // the flag, or FILE:LINE:COLUMN
+	// recovers says that an earlier run may have left clients something to reclaim
+	// there: the server begins with it.
+	recovers bool
 }
 
 // source is where an export's files are. Exports whose sources are equal may go

@@ -114,6 +114,7 @@ func (t *exportTable) set(specs []exportSpec) (fresh []*liveExport, err error) {
 		x := &liveExport{tried: make(chan struct{}), ended: make(chan struct{})}
 		if old := before[spec.id]; old != nil && old.spec.source == spec.source {
 			*x = *old
+			spec.recovers = old.spec.recovers
 		}
 		x.spec = spec
 		t.live[spec.id] = x
