@@ -35,7 +35,8 @@ type gateway struct {
 	rpc     *rpc.Server
 	monitor *monitor.Monitor
 	watch   *urlWatch
-	asked   chan struct{} // has an element when somebody asks for a reload
+	asked   chan struct{}  // has an element when somebody asks for a reload
+	hangup  chan os.Signal // has an element when SIGHUP does
 
 	mu       sync.Mutex      // one change at a time
 	cfg      *config.Config  // Guarded by mu. What is in force.
@@ -46,7 +47,11 @@ type gateway struct {
 // newGateway reads the configuration and begins to open what it exports. Errors
 // are for a person to mend.
 func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
-	g := &gateway{flags: flags, given: given, objects: newObjects(), began: time.Now(), asked: make(chan struct{}, 1)}
+	g := &gateway{
+		flags: flags, given: given, objects: newObjects(), began: time.Now(),
+		asked: make(chan struct{}, 1), hangup: make(chan os.Signal, 1),
+	}
+	signal.Notify(g.hangup, syscall.SIGHUP) // from now on it does not end the process
 	next, err := g.read(ctx)
 	if err != nil {
 		return nil, err
@@ -81,6 +86,7 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 
 // Close closes all file systems. No request may use one any more.
 func (g *gateway) Close() {
+	signal.Stop(g.hangup)
 	g.watch.Close()
 	g.exports.Close()
 	g.objects.Close()
@@ -97,14 +103,11 @@ func (g *gateway) ask() {
 
 // attend reloads when it is asked to, until ctx ends.
 func (g *gateway) attend(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-g.hangup:
 		case <-g.asked:
 		}
 		daemon.SdNotify(false, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())

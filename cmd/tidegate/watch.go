@@ -61,15 +61,19 @@ func (w *urlWatch) point(at config.RadosURLs) {
 // keep watches o again whenever the watch breaks. What was missed meanwhile is
 // made up for by telling of a change each time that it begins.
 func (w *urlWatch) keep(ctx context.Context, o config.Object, with config.RadosURLs) {
+	said := ""
 	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryLast) {
 		err := w.objects.watch(ctx, o, with, func() {
-			wait = retryFirst
+			wait, said = retryFirst, ""
 			w.changed()
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		w.log.Warn("watch_url is not watched; it is tried again", zap.Stringer("object", o), zap.Error(err))
+		if why := err.Error(); why != said {
+			w.log.Warn("watch_url is not watched; it is tried again", zap.Stringer("object", o), zap.Error(err))
+			said = why
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
