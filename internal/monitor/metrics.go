@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -121,6 +122,9 @@ func (m *Monitor) scrape(clients int) *scrape {
 	s := &scrape{
 		m: m, held: m.cfg.NFS.State().Stats(), conns: m.cfg.RPC.Stats(), grace: m.cfg.Grace.Status(),
 		totals: m.cfg.NFS.Totals(), exports: m.cfg.NFS.Exports(),
+	}
+	for i := range s.exports {
+		s.exports[i].Path = strings.ToValidUTF8(s.exports[i].Path, "�") // as labels must be
 	}
 	if clients > 0 {
 		all := clientsOfReading(m.cfg.NFS.Clients(), m.history.rates().clients, m.cfg.NFS.State().Lease())

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidegate/tidegate/nfs4"
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/wire"
 )
@@ -100,6 +101,17 @@ func TestMetricsOfLikeClients(t *testing.T) {
 	}
 	status, text, _ := r.fetch("/metrics?clients=10")
 	if status != 200 || strings.Contains(text, "stranger") || strings.Count(text, "tidegate_client_opens{") != 1 {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
+// A place may be any bytes, a label may not.
+func TestMetricsOfOddPlaces(t *testing.T) {
+	r := newRig(t)
+	if err := r.cfg.NFS.SetExports([]nfs4.Export{{ID: 1, Path: "/\xff\"", FS: r.one}}); err != nil {
+		t.Fatal(err)
+	}
+	if status, text, _ := r.fetch("/metrics"); status != 200 || !strings.Contains(text, `tidegate_export_up{export="/�\""}`) {
 		t.Errorf("%d %s", status, text)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"html"
+	"image/color"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -200,26 +202,52 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestPictures takes the screenshots of the documentation, when asked to.
+// The page is dark for those who want it so, and light for others. With -pictures
+// the screenshots are those of the documentation.
 func TestPictures(t *testing.T) {
-	if *pictures == "" {
-		t.Skip("taken with: go test ./internal/monitor -run Pictures -pictures DIR")
-	}
 	r := busyRig(t, "Linux NFSv4.1 build-17.example.org", "Linux 6.1.0-18-amd64")
 	r.started = r.started.Add(-51 * time.Hour)
-	for name, flags := range map[string][]string{
-		"status.png":       {"--window-size=1100,760", "--blink-settings=preferredColorScheme=1"},
-		"status-phone.png": {"--window-size=500,760", "--blink-settings=preferredColorScheme=0"},
+	srv := httptest.NewServer(r.handler)
+	defer srv.Close()
+	dir := t.TempDir()
+	if *pictures != "" {
+		dir = *pictures
+	}
+	for _, tt := range []struct {
+		name, window, scheme string
+		darkest, brightest   float64
+	}{
+		{"status.png", "1100,760", "1", 0.8, 1},
+		{"status-phone.png", "500,760", "0", 0, 0.2},
 	} {
-		path, err := filepath.Abs(filepath.Join(*pictures, name))
+		path, err := filepath.Abs(filepath.Join(dir, tt.name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		srv := httptest.NewServer(r.handler)
-		browse(t, srv.URL, append(flags, "--screenshot="+path)...)
-		srv.Close()
-		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-			t.Errorf("%s: %v", path, err)
+		browse(t, srv.URL, "--window-size="+tt.window, "--blink-settings=preferredColorScheme="+tt.scheme, "--screenshot="+path)
+		if got := brightness(t, path); got < tt.darkest || got > tt.brightest {
+			t.Errorf("%s: brightness %.2f, want %v to %v", tt.name, got, tt.darkest, tt.brightest)
 		}
 	}
+}
+
+// brightness is the mean of a picture's pixels, from 0 for black to 1 for white.
+func brightness(t *testing.T, path string) float64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, b := 0.0, p.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			sum += float64(color.Gray16Model.Convert(p.At(x, y)).(color.Gray16).Y) / 0xffff
+		}
+	}
+	return sum / float64(b.Dx()*b.Dy())
 }
