@@ -362,3 +362,19 @@ func TestExportsUnderLoad(t *testing.T) {
 	load.Wait()
 	t.Logf("%d writes", total)
 }
+// An export of the root of everything stands alone, under the number 0 too.
+func TestRootExport(t *testing.T) {
+	r := newRig(t, t.TempDir(), memExport(0, "/"))
+	s := r.mount("client")
+	r.file(s, "/", "f")
+	if out := r.must(exportCommand(), "", "show", "0"); !strings.Contains(out, "export 0 at /: memory") {
+		t.Errorf("show says %q", out)
+	}
+	r.write(memExport(0, "/") + memExport(1, "/a"))
+	if _, err := r.command(reloadCommand(), ""); err == nil {
+		t.Error("an export below the root of everything")
+	} else {
+		t.Log(err)
+	}
+	r.file(s, "/", "g")
+}
