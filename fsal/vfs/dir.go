@@ -152,6 +152,10 @@ func (n *node) openDir(r *fsal.Req, want fsal.EntryWant) (fd int, search, err er
 // fill adds what is wanted of one and the same object, whatever happens to its
 // name meanwhile.
 func (n *node) fill(out *fsal.DirEntry, in *dirent, want fsal.EntryWant) error {
+	const both = fsal.WantKey | fsal.WantAttr
+	if want == both && n.fillKnown(out, in) {
+		return nil
+	}
 	fd, err := openBeneath(n.fd, &in.raw[0])
 	if err != nil {
 		return err
@@ -170,6 +174,9 @@ func (n *node) fill(out *fsal.DirEntry, in *dirent, want fsal.EntryWant) error {
 			return err
 		}
 		out.Attr = attrOf(&st, v)
+		if want == both {
+			n.fs.keys.note(&st, out.Key)
+		}
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ type FS struct {
 	top      *node
 	places   *places // nil where handles tell all
 	changes  changes
+	keys     keys
 	blocks   blocks
 	limits   fsal.Limits
 	mark     string      // the attribute for verifiers; "" is the times
