@@ -362,6 +362,7 @@ func TestExportsUnderLoad(t *testing.T) {
 	load.Wait()
 	t.Logf("%d writes", total)
 }
+
 // An export of the root of everything stands alone, under the number 0 too.
 func TestRootExport(t *testing.T) {
 	r := newRig(t, t.TempDir(), memExport(0, "/"))
