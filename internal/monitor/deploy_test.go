@@ -13,6 +13,7 @@ import (
 
 const (
 	rulesFile     = "../../deploy/prometheus/tidegate.rules.yml"
+	rulesTest     = "../../deploy/prometheus/tidegate.test.yml"
 	dashboardFile = "../../deploy/grafana/tidegate.json"
 )
 
@@ -78,7 +79,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// Prometheus' own tool takes the rules, and the dashboard's queries as rules.
+// Prometheus' own tool takes the rules, which alert when they should, and the
+// dashboard's queries as rules.
 func TestRules(t *testing.T) {
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
@@ -104,9 +106,9 @@ func TestRules(t *testing.T) {
 	if err := os.WriteFile(queries, body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{rulesFile, queries} {
-		if out, err := exec.Command(tool, "check", "rules", path).CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
+	for _, args := range [][]string{{"check", "rules", rulesFile}, {"check", "rules", queries}, {"test", "rules", rulesTest}} {
+		if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
+			t.Errorf("promtool %q: %v\n%s", args, err, out)
 		}
 	}
 }
