@@ -101,7 +101,7 @@ func (ch *channel) unbind(conn *rpc.Conn) {
 // link is what a connection remembers: rpc.Conn.Value.
 type link struct {
 	lane   *meter.Lane                   // that the connection counts in
-	stripe uint                          // of users that it counts in
+	stripe uint                          // of presence that it counts in
 	last   atomic.Pointer[state.Session] // of the last SEQUENCE
 	view   atomic.Pointer[view]          // of the last tree; nil until somebody was judged
 
@@ -120,7 +120,7 @@ func (s *Server) linkOf(conn *rpc.Conn) *link {
 		return l
 	}
 	s.links++
-	l := &link{lane: s.meter.Lane(), stripe: s.links % uint(len(visitors{}))}
+	l := &link{lane: s.meter.Lane(), stripe: s.links % stripes}
 	conn.SetValue(l)
 	return l
 }

@@ -42,6 +42,7 @@ type compound struct {
 	acting     *Grant      // that made req.Cred
 	groups     [16]uint32  // for req.Cred
 	nodes      []fsal.Node // put at the end
+	held       []*presence // left at the end, after nodes
 	subject    subject     // whose attributes are told
 
 	start   int // of the results in out
@@ -72,7 +73,7 @@ func (c *compound) serve(s *Server, call *rpc.Call) rpc.Status {
 	c.srv, c.call, c.in, c.out = s, call, &call.In, &call.Out
 	c.from = s.linkOf(call.Conn)
 	c.bill.open(s, c.from)
-	c.tree = s.enter(c.from.stripe)
+	c.tree = s.tree.Load()
 	c.start = c.out.Len()
 	c.limit, c.tooBig = c.start+sessionless, wire.ErrRepTooBig
 	c.req.Context = call.Context()
@@ -213,8 +214,11 @@ func (c *compound) finish() {
 		n.Put()
 	}
 	clear(c.nodes)
-	c.tree.leave(c.from.stripe)
-	*c = compound{nodes: c.nodes[:0]}
+	for _, p := range c.held {
+		p.leave(c.from.stripe)
+	}
+	clear(c.held)
+	*c = compound{nodes: c.nodes[:0], held: c.held[:0]}
 }
 
 func (c *compound) repair() {

@@ -8,43 +8,48 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/tidegate/tidegate/fsal"
 )
 
-// visitors counts the requests that use a tree, in stripes that processors do not
-// share.
-type visitors [16]struct {
-	n atomic.Int64
-	_ [56]byte
+// presence counts the requests that use an export's file system, in stripes that
+// processors do not share.
+type presence struct {
+	ended   atomic.Bool // nobody comes any more
+	stripes [stripes]struct {
+		n atomic.Int64
+		_ [56]byte
+	}
 }
 
-func (u *visitors) none() bool {
-	for i := range u {
-		if u[i].n.Load() != 0 {
+const stripes = 16
+
+// enter reports whether the caller may use the file system until he leaves, by the
+// same stripe.
+func (p *presence) enter(stripe uint) bool {
+	p.stripes[stripe].n.Add(1)
+	if p.ended.Load() {
+		p.leave(stripe)
+		return false
+	}
+	return true
+}
+
+func (p *presence) leave(stripe uint) { p.stripes[stripe].n.Add(-1) }
+
+// none is for good once it holds after ended was set.
+func (p *presence) none() bool {
+	for i := range p.stripes {
+		if p.stripes[i].n.Load() != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// enter returns the tree in force, to be left afterwards by the same stripe.
-func (s *Server) enter(stripe uint) *tree {
-	for {
-		t := s.tree.Load()
-		n := &t.users[stripe].n
-		n.Add(1)
-		if s.tree.Load() == t {
-			return t
-		}
-		n.Add(-1)
-	}
+// gate is in the way of clients to an ID until what had it before is cleared away.
+type gate struct {
+	open   atomic.Bool
+	opened chan struct{} // closed when the gate is open, or never will be
 }
-
-func (t *tree) leave(stripe uint) { t.users[stripe].n.Add(-1) }
-
-// gate is in the way of clients until it is open.
-type gate struct{ open atomic.Bool }
 
 // InForce returns the exports in force.
 func (s *Server) InForce() []Export {
@@ -67,8 +72,8 @@ func (s *Server) InForce() []Export {
 // An error says which exports clash or cannot be read; then nothing has changed,
 // and what is new in exports is the caller's to close. Otherwise the Server closes
 // an FS that no export has any more, after the last request that uses it and the
-// last open of its files have ended; it must not be given again. Those in force
-// when the Server is closed are the caller's to close.
+// last open of its files have ended; until then it may be given again. Those in
+// force when the Server is closed are the caller's to close.
 func (s *Server) SetExports(exports []Export) error {
 	s.exporting.Lock()
 	defer s.exporting.Unlock()
@@ -80,81 +85,106 @@ func (s *Server) SetExports(exports []Export) error {
 	if err != nil {
 		return err
 	}
-	s.watch(slices.DeleteFunc(slices.Clone(exports), func(x Export) bool { return before.has(x.FS) }))
-	s.retire(before, after)
-	return nil
-}
-
-func (t *tree) has(fs fsal.FS) bool {
-	return slices.ContainsFunc(t.all, func(e *export) bool { return e.FS == fs })
-}
-
-// clearance is what follows on the end of a tree.
-type clearance struct {
-	users *visitors // of the tree
-	gone  []uint32  // exports whose state is to go
-	gate  *gate     // of those that take their IDs
-	drop  []fsal.FS // to be closed
-	prior chan struct{}
-	done  chan struct{}
-}
-
-// retire puts after in force in place of before. Called with Server.exporting.
-func (s *Server) retire(before, after *tree) {
-	c := &clearance{users: &before.users, gate: new(gate), prior: s.cleared, done: make(chan struct{})}
-	for id, e := range before.exports {
-		if x := after.exports[id]; id != 0 && (x == nil || x.FS != e.FS) {
-			c.gone = append(c.gone, id)
-			s.gates[id] = c.gate
-		}
-		if id != 0 && !after.has(e.FS) && !slices.Contains(c.drop, e.FS) {
-			c.drop = append(c.drop, e.FS)
-		}
-	}
+	s.watch(slices.DeleteFunc(slices.Clone(exports), func(x Export) bool { return s.uses[x.FS] > 0 }))
+	s.count(before, after)
+	gone := s.shut(before, after)
 	for id, e := range after.exports {
 		e.entrance = s.gates[id]
 	}
 	s.tree.Store(after)
-	s.cleared = c.done
-	s.background(func(ctx context.Context) { s.clear(ctx, c) })
+	for _, c := range gone {
+		c.export.present.ended.Store(true)
+		s.background(func(ctx context.Context) { s.clear(ctx, c) })
+	}
+	return nil
 }
 
-// How long until it is looked again whether a tree has users, at first and at most.
+// count notes what uses a file system in after and did not in before, which may be
+// nil. Called with Server.exporting.
+func (s *Server) count(before, after *tree) {
+	for id, e := range after.exports {
+		if id != 0 && !before.has(e) {
+			s.uses[e.FS]++
+		}
+	}
+}
+
+// has reports whether e is in force with the same file system.
+func (t *tree) has(e *export) bool {
+	if t == nil {
+		return false
+	}
+	x := t.exports[e.ID]
+	return x != nil && x.present == e.present
+}
+
+// clearance is what follows on the end of an export.
+type clearance struct {
+	export *export
+	gate   *gate // before the ID
+	prior  *gate // before that; nil: none is closed
+}
+
+// shut closes the gates to what was in before and is not in after. Called with
+// Server.exporting.
+func (s *Server) shut(before, after *tree) (gone []*clearance) {
+	for id, e := range before.exports {
+		if id == 0 || after.has(e) {
+			continue
+		}
+		c := &clearance{export: e, gate: &gate{opened: make(chan struct{})}, prior: s.gates[id]}
+		s.gates[id] = c.gate
+		gone = append(gone, c)
+	}
+	return gone
+}
+
+// How long until it is looked again whether anybody uses an export, at first and
+// at most.
 const (
-	usersPause    = time.Millisecond
-	usersPauseMax = 100 * time.Millisecond
+	clearPause    = time.Millisecond
+	clearPauseMax = 100 * time.Millisecond
 )
 
-// clear waits until nobody uses what is gone, and does away with it.
+// clear waits until nobody uses an export that is gone, and does away with what is
+// left of it.
 func (s *Server) clear(ctx context.Context, c *clearance) {
-	defer close(c.done)
+	defer close(c.gate.opened)
 	if c.prior != nil {
-		<-c.prior // users of a still older tree
+		<-c.prior.opened
 	}
-	for wait := usersPause; !c.users.none(); wait = min(2*wait, usersPauseMax) {
+	e := c.export
+	for wait := clearPause; !e.present.none(); wait = min(2*wait, clearPauseMax) {
 		if !pause(ctx, wait) {
 			return
 		}
 	}
-	for _, id := range c.gone {
-		for s.state.Withdraw(ctx, id) != nil {
-			s.log.Error("what clients lose with an export cannot be recorded", zap.Uint32("export", id))
-			if !pause(ctx, lossPause) {
-				return
-			}
+	for s.state.Withdraw(ctx, e.ID) != nil {
+		s.log.Error("what clients lose with an export cannot be recorded", zap.Uint32("export", e.ID))
+		if !pause(ctx, lossPause) {
+			return
 		}
 	}
-	for _, fs := range c.drop {
-		if err := fs.Close(); err != nil {
-			s.log.Warn("the file system of a removed export did not close well", zap.Error(err))
-		}
+	if !s.cleared(c) {
+		return
 	}
+	if err := e.FS.Close(); err != nil {
+		s.log.Warn("the file system of a removed export did not close well", zap.Uint32("export", e.ID), zap.Error(err))
+	}
+}
+
+// cleared opens the gate, and reports whether nothing uses the file system any more.
+func (s *Server) cleared(c *clearance) (unused bool) {
 	s.exporting.Lock()
 	defer s.exporting.Unlock()
 	c.gate.open.Store(true)
-	for _, id := range c.gone {
-		if s.gates[id] == c.gate {
-			delete(s.gates, id)
-		}
+	if s.gates[c.export.ID] == c.gate {
+		delete(s.gates, c.export.ID)
 	}
+	fs := c.export.FS
+	if s.uses[fs]--; s.uses[fs] > 0 {
+		return false
+	}
+	delete(s.uses, fs)
+	return true
 }

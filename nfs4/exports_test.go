@@ -195,8 +195,10 @@ func TestReplaceExport(t *testing.T) {
 	open := g.plainly("file")
 
 	gate := make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
 	old.stuck.Store(&gate)
-	ended := make(chan wire.Status)
+	ended := make(chan wire.Status, 1)
 	go func() { ended <- g.run(wire.PutFHArgs{Object: open.fh}, wire.GetattrArgs{}).Status }()
 	<-old.entered
 	set(t, s, Export{ID: firstID, Path: firstPath, FS: fresh}, other)
@@ -204,13 +206,19 @@ func TestReplaceExport(t *testing.T) {
 		t.Errorf("LOOKUP while the old file system is in use: %v", r.Status)
 	}
 	late.ok(at(secondPath, wire.GetattrArgs{})...)
-	set(t, s, Export{ID: firstID, Path: firstPath, FS: fresh}, other, Export{ID: 33, Path: "/third", FS: memory(t)})
-	late.ok(at("/third", wire.GetattrArgs{})...)
+	for range 2 { // what hangs there holds up no other replacement
+		third := Export{ID: 33, Path: "/third", FS: memory(t)}
+		set(t, s, Export{ID: firstID, Path: firstPath, FS: fresh}, other, third)
+		late.until(wire.OK, at("/third", wire.GetattrArgs{})...)
+	}
+	if got := late.list("/"); !slices.Equal(got, []string{"deep", "one", "third"}) {
+		t.Errorf("%q", got)
+	}
 	if r := late.run(at(firstPath)...); r.Status != wire.ErrDelay || old.isClosed() {
 		t.Errorf("LOOKUP while the old file system is in use: %v", r.Status)
 	}
 	old.stuck.Store(nil)
-	close(gate)
+	release()
 	if status := <-ended; status != wire.OK {
 		t.Errorf("the request that was under way: %v", status)
 	}
@@ -218,6 +226,30 @@ func TestReplaceExport(t *testing.T) {
 	late.until(wire.OK, at(firstPath)...)
 	g.frees(wire.ErrAdminRevoked, open.open)
 	late.closes(late.opened(late.ok(late.opening("file", undelegated)...)))
+}
+
+// A file system of two exports is closed with the second of them.
+func TestShareFileSystem(t *testing.T) {
+	fs := newWatched()
+	first, second := Export{ID: firstID, Path: firstPath, FS: fs}, Export{ID: secondID, Path: secondPath, FS: fs}
+	s := newServer(t, first, second)
+	g := visit(t, listen(t, s))
+	open := g.plainly("file")
+	set(t, s, second)
+	for g.flags() == 0 { // until the state of the first is gone
+		if g.ctx.Err() != nil {
+			t.Fatal("state is left")
+		}
+	}
+	g.frees(wire.ErrAdminRevoked, open.open)
+	g.ok(at(secondPath+"/file", wire.GetattrArgs{})...)
+	if fs.isClosed() {
+		t.Error("closed while it is in force")
+	}
+	set(t, s, second, first)
+	g.closes(g.opened(g.until(wire.OK, g.opening("file", undelegated)...)))
+	set(t, s)
+	fs.awaitClose(t)
 }
 
 // Exports that cannot be in force together change nothing.
@@ -232,6 +264,7 @@ func TestSetExportsRefuses(t *testing.T) {
 		"place":  {first, {ID: 3, Path: firstPath, FS: fresh}},
 		"inside": {first, {ID: 3, Path: firstPath + "/x", FS: fresh}},
 		"root":   {first, {ID: 3, Path: "/", FS: fresh}},
+		"path":   {first, {ID: 3, Path: "x/", FS: fresh}},
 	} {
 		if err := s.SetExports(exports); err == nil {
 			t.Errorf("%s: taken", name)
@@ -329,6 +362,7 @@ func TestPseudoViews(t *testing.T) {
 	other.until(wire.ErrNoEnt, at("/deep")...)
 	other.until(wire.ErrNoEnt, at("/", wire.SecinfoArgs{Name: []byte("deep")})...)
 	other.until(wire.ErrStale, wire.PutFHArgs{Object: friend.fhOf(secondPath)})
+	other.until(wire.ErrStale, wire.PutFHArgs{Object: friend.fhOf("/deep")}, wire.GetattrArgs{})
 	full, part := friend.dir("/"), other.dir("/")
 	if full.Change == part.Change || full.NumLinks != part.NumLinks+1 {
 		t.Errorf("attributes %+v and %+v", full, part)

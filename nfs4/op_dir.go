@@ -276,7 +276,7 @@ func (c *compound) secinfo(a wire.SecinfoArgs) wire.Status {
 // grantAt is what the client may do with n, which the current directory has.
 func (c *compound) grantAt(n fsal.Node) (*Grant, wire.Status) {
 	if junction, ok := n.(*pseudoNode); ok && junction.dir.export != nil {
-		return c.grantOf(junction.dir.export)
+		return c.judge(junction.dir.export)
 	}
 	return c.cur.grant, wire.OK
 }
@@ -295,7 +295,7 @@ func (c *compound) secinfoNoName(a wire.SecinfoNoNameArgs) wire.Status {
 	default:
 		return wire.ErrBadXDR
 	}
-	g, status := c.grantOf(e)
+	g, status := c.judge(e)
 	if status != wire.OK {
 		return status
 	}

@@ -173,7 +173,8 @@ func (c *compound) write(a wire.WriteArgs) wire.Status {
 	// Taken before the write: should data be lost while it runs, the client
 	// holds an old verifier and sends them again.
 	verifier := fs.WriteVerifier()
-	n, got, err := f.WriteAt(&c.req, a.Data, a.Offset, fsal.Sync(a.Stable))
+	data := a.Data[:min(uint64(len(a.Data)), ioSize(c.cur.export.limits.MaxWrite))]
+	n, got, err := f.WriteAt(&c.req, data, a.Offset, fsal.Sync(a.Stable))
 	if err != nil && n == 0 {
 		return statusOf(err)
 	}

@@ -133,8 +133,16 @@ func (l *listing) subject(e *fsal.DirEntry) *subject {
 	return &l.here
 }
 
+// junctionOwn are the attributes of an export's root that its file system is not
+// asked for.
+var junctionOwn = wire.BitmapOf(wire.AttrRdattrError, wire.AttrMountedOnFileID)
+
 // rootOf makes the root of e the subject of attributes.
 func (c *compound) rootOf(e *export, want wire.Bitmap) *subject {
+	c.subject = subject{export: e, minor: c.minor, key: e.root}
+	if want.AndNot(junctionOwn).IsZero() {
+		return &c.subject
+	}
 	if status := c.describeRoot(e, want); status != wire.OK {
 		c.subject = subject{export: e, minor: c.minor, failed: status}
 	}

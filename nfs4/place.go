@@ -1,6 +1,8 @@
 package nfs4
 
 import (
+	"cmp"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -15,14 +17,21 @@ func (c *compound) node() (fsal.Node, wire.Status) { return c.nodeAt(&c.cur) }
 // nodeAt returns the object at p, and lets the compound act as p's export has it.
 func (c *compound) nodeAt(p *place) (fsal.Node, wire.Status) {
 	c.as(p.grant)
-	if p.node == nil {
-		n, err := p.export.FS.Resolve(&c.req, p.key)
-		if err != nil {
-			return nil, statusOf(err)
-		}
-		p.node = c.own(n)
+	if p.node != nil {
+		return p.node, wire.OK
 	}
-	return p.node, wire.OK
+	n, err := p.export.FS.Resolve(&c.req, p.key)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	c.own(n)
+	if d, ok := n.(*pseudoNode); ok {
+		if seen, err := d.sees(d.dir); err != nil || !seen {
+			return nil, statusOf(cmp.Or(err, error(syscall.ESTALE)))
+		}
+	}
+	p.node = n
+	return n, wire.OK
 }
 
 // own makes the compound put n at its end. A pseudo directory shows the client

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/xdr/rpc"
@@ -63,7 +64,7 @@ type Server struct {
 
 	exporting sync.Mutex       // held around a change of tree
 	gates     map[uint32]*gate // Guarded by exporting. Before IDs that are not cleared.
-	cleared   chan struct{}    // Guarded by exporting. Closed when all trees before are gone; may be nil.
+	uses      map[fsal.FS]int  // Guarded by exporting. Exports in force or not cleared.
 
 	meter      *meter.Meter
 	warnings   *rate.Limiter // of what clients cause
@@ -86,9 +87,10 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, gates: make(map[uint32]*gate), log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
+	s := &Server{cfg: cfg, gates: make(map[uint32]*gate), uses: make(map[fsal.FS]int), log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
 		warnings: rate.NewLimiter(rate.Every(time.Minute), 1)}
 	s.tree.Store(tree)
+	s.count(nil, tree)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	cfg.State.Callbacks = s
 	s.state = state.New(cfg.State)

@@ -96,12 +96,11 @@ func (s *Server) Clients() []ClientStats {
 // Probe asks an export's file system for its root and its capacity, as a client
 // would; the error is the file system's. It takes as long as that does.
 func (s *Server) Probe(ctx context.Context, id uint32) error {
-	t := s.enter(0)
-	defer t.leave(0)
-	e := t.exports[id]
-	if e == nil {
+	e := s.tree.Load().exports[id]
+	if e == nil || !e.present.enter(0) {
 		return fsal.EBADHANDLE
 	}
+	defer e.present.leave(0)
 	r := &fsal.Req{Context: ctx}
 	root, err := e.FS.Root(r)
 	if err != nil {

@@ -34,7 +34,7 @@ type Export struct {
 }
 
 // export is an Export in force, or the pseudo file system itself with ID 0. It is
-// immutable.
+// immutable once in force.
 type export struct {
 	Export
 	volume
@@ -45,6 +45,7 @@ type export struct {
 	// entrance is closed to clients while another file system is cleared away that
 	// had the same ID; nil: there was none.
 	entrance *gate
+	present  *presence // nil for the pseudo file system
 
 	account *meter.Account
 }
@@ -58,13 +59,12 @@ type volume struct {
 }
 
 // tree is the pseudo file system with what is exported below it (RFC 8881, 7.3).
-// It is immutable but for the count of its users.
+// It is immutable once in force.
 type tree struct {
 	root    *export            // where PUTROOTFH leads
 	exports map[uint32]*export // by ID, the pseudo file system included
 	all     []*export          // by index
 	seal    seal
-	users   visitors
 }
 
 // newTree hangs the exports up. What stays of the tree before, which may be nil,
@@ -74,6 +74,9 @@ func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
 	pseudo := newPseudoFS()
 	byPath := slices.SortedFunc(slices.Values(exports), func(a, b Export) int { return cmp.Compare(a.Path, b.Path) })
 	for _, x := range byPath {
+		if !path.IsAbs(x.Path) || path.Clean(x.Path) != x.Path {
+			return nil, fmt.Errorf("export %q: its place is no clean absolute path", x.Path)
+		}
 		if t.exports[x.ID] != nil || x.ID == 0 {
 			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
 		}
@@ -110,13 +113,16 @@ func (t *tree) add(x Export, before *tree) (*export, error) {
 		e.account = new(meter.Account)
 	}
 	if old != nil && old.FS == x.FS {
-		e.volume = old.volume
+		e.volume, e.present = old.volume, old.present
 	} else if err := e.survey(x.FS); err != nil {
 		return nil, err
 	}
 	e.limits = x.FS.Limits()
 	e.limits.MaxRead = lesser(e.limits.MaxRead, x.MaxRead)
 	e.limits.MaxWrite = lesser(e.limits.MaxWrite, x.MaxWrite)
+	if e.present == nil && x.ID != 0 {
+		e.present = new(presence)
+	}
 	if x.Judge == nil {
 		everybody := Unrestricted()
 		e.open = &everybody

@@ -2,6 +2,7 @@ package nfs4
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,12 +30,24 @@ func (j *judgement) holds() bool { return j.until.IsZero() || time.Now().Before(
 // judgeTimeout bounds how long a request waits for a Judge.
 const judgeTimeout = 2 * time.Second
 
-// grantOf returns what the client may do with e. It blocks only where nobody has
-// judged yet, or not lately.
+// grantOf returns what the client may do with e, whose file system stays open as
+// long as the compound runs.
 func (c *compound) grantOf(e *export) (*Grant, wire.Status) {
 	if e.entrance != nil && !e.entrance.open.Load() {
 		return nil, wire.ErrDelay
 	}
+	if e.present != nil && !slices.Contains(c.held, e.present) {
+		if !e.present.enter(c.from.stripe) {
+			return nil, wire.ErrDelay // it is gone from the next tree
+		}
+		c.held = append(c.held, e.present)
+	}
+	return c.judge(e)
+}
+
+// judge returns what the client may do with e. It blocks only where nobody has
+// judged yet, or not lately.
+func (c *compound) judge(e *export) (*Grant, wire.Status) {
 	if e.open != nil {
 		return e.open, wire.OK
 	}
@@ -74,7 +87,7 @@ func (c *compound) views() *view {
 // root, and what leads to an export that it sees.
 func (c *compound) sees(d *pseudoDir) (bool, wire.Status) {
 	if d.export != nil {
-		g, status := c.grantOf(d.export)
+		g, status := c.judge(d.export)
 		return status == wire.OK && g.Rights != 0, status
 	}
 	for _, x := range d.entries {
