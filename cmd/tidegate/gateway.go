@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -74,7 +73,11 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 		g.Close()
 		return nil, err
 	}
-	first, cancel := context.WithTimeout(ctx, firstOpens)
+	limit := firstOpens
+	if g.flags.config == "" {
+		limit = flagOpens
+	}
+	first, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := g.exports.await(first, fresh); err != nil && g.flags.config == "" && !g.exports.any() {
 		g.Close()
@@ -116,8 +119,12 @@ func (g *gateway) attend(ctx context.Context) {
 	}
 }
 
-// firstOpens is how long a start waits for file systems before it serves without.
-const firstOpens = 15 * time.Second
+// firstOpens is how long a start waits for file systems before it serves without,
+// flagOpens that of a command line, which is wrong if none of them can be opened.
+const (
+	firstOpens = 3 * time.Second
+	flagOpens  = 15 * time.Second
+)
 
 // reading is a configuration that can be put in force.
 type reading struct {
@@ -195,13 +202,8 @@ func (g *gateway) change(ctx context.Context, edit func() (undo func(), err erro
 	if err != nil {
 		return out, err
 	}
-	if err := g.exports.await(ctx, fresh); err != nil {
-		for _, x := range g.exports.states() {
-			if !x.Served {
-				out.Absent = append(out.Absent, fmt.Sprintf("%s: %s", x.Pseudo, x.Error))
-			}
-		}
-	}
+	g.exports.await(ctx, fresh)
+	out.Absent = g.exports.missing()
 	g.log.Info("configuration reloaded", zap.Int("exports", out.Exports))
 	return out, nil
 }

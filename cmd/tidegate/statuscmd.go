@@ -44,19 +44,13 @@ type serverStatus struct {
 
 func (g *gateway) status(ctl *grace.Controller) serverStatus {
 	held, gate := g.nfs.State().Stats(), ctl.Status()
-	s := serverStatus{
+	return serverStatus{
 		Version: release(), Up: time.Since(g.began).Seconds(), Config: g.running.config, Listen: g.running.listen,
 		Grace: gate.Phase.String(), GraceLeft: gate.Left.Seconds(),
 		Clients: held.Clients, Courtesy: held.Courtesy, Sessions: held.Sessions, Running: held.Running,
 		Opens: held.Opens, Locks: held.Locks, Delegations: held.Delegations, LogLevel: g.level.String(),
+		Exports: len(g.exports.states()), Absent: g.exports.missing(),
 	}
-	for _, x := range g.exports.states() {
-		s.Exports++
-		if !x.Served {
-			s.Absent = append(s.Absent, x.Pseudo+": "+x.Error)
-		}
-	}
-	return s
 }
 
 func (s *serverStatus) print(w io.Writer) {

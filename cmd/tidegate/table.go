@@ -312,6 +312,16 @@ type exportState struct {
 	Error  string `json:"error,omitempty"`
 }
 
+// missing says of each export that is not served why.
+func (t *exportTable) missing() (lines []string) {
+	for _, x := range t.states() {
+		if !x.Served {
+			lines = append(lines, x.Pseudo+": "+cmp.Or(x.Error, "it is being opened"))
+		}
+	}
+	return lines
+}
+
 // find returns the export of that id or place.
 func (t *exportTable) find(name string) (exportState, bool) {
 	for _, x := range t.states() {
