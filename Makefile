@@ -4,7 +4,7 @@ LISTEN ?= 127.0.0.1:20490
 FUZZTIME ?= 5000x
 CEPH ?= bin/ceph
 
-.PHONY: build build-ceph run test bench fuzz fmt generate ceph-up ceph-down clean
+.PHONY: build build-ceph run test bench bench-peers fuzz fmt generate ceph-up ceph-down clean
 
 build:
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
@@ -33,6 +33,10 @@ test:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# This server beside nfs-ganesha, into docs/performance.md; PEERFLAGS=--quick is shorter.
+bench-peers:
+	@scripts/bench-peers $(PEERFLAGS)
 
 fuzz:
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

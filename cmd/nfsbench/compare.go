@@ -35,6 +35,7 @@ type record struct {
 	Title        string    `json:"title"`
 	Servers      [2]string `json:"servers"`
 	Load         string    `json:"load"`
+	Beside       []string  `json:"beside,omitempty"` // what one more client did meanwhile
 	Alternations int       `json:"alternations"`
 	Rows         []row     `json:"rows"`
 }
@@ -50,7 +51,8 @@ func (c *comparison) flags(cmd *cobra.Command) {
 func (c *comparison) run(ctx context.Context, s settings, out io.Writer) error {
 	rec := record{
 		Title: c.Title, Servers: [2]string{c.servers[0].Name, c.servers[1].Name},
-		Load:         fmt.Sprintf("%d clients, %d connections and %d requests each", s.clients, s.conns, s.depth),
+		Load:         fmt.Sprintf("%s with %s and %s at a time each", count(s.clients, "client"), count(s.conns, "connection"), count(s.depth, "request")),
+		Beside:       s.beside,
 		Alternations: c.Alternations,
 	}
 	fmt.Fprintf(out, "%-12s %-12s %9s %9s %9s %12s %11s %9s\n", "operation", "server", "ops/s", "p50", "p99", "ops/CPU-s", "CPU/op", "memory")
@@ -68,6 +70,14 @@ func (c *comparison) run(ctx context.Context, s settings, out io.Writer) error {
 		}
 	}
 	return writeJSON(s.json, rec)
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // row measures one operation. Both trials stand ready all the time, so that the

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 // limits are flags.
 type limits struct {
 	dir      string
+	name     string
 	ceph     string // configuration
 	user     string
 	duration time.Duration
@@ -55,6 +57,7 @@ func limitsCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.dir, "dir", "", "directory of this machine")
+	f.StringVar(&l.name, "name", "", "what to call it")
 	f.StringVar(&l.ceph, "ceph", "", "configuration of Ceph, whose default CephFS is measured")
 	f.StringVar(&l.user, "user", "", "cephx user, without client.")
 	f.DurationVar(&l.duration, "duration", time.Second, "time to measure each operation for")
@@ -65,10 +68,9 @@ func limitsCommand() *cobra.Command {
 }
 
 func (l *limits) run(ctx context.Context, out io.Writer) error {
-	rec := limitRecord{FS: l.dir}
+	rec := limitRecord{FS: cmp.Or(l.name, l.dir, "libcephfs")}
 	open := func() (fsal.FS, error) { return vfs.Open(vfs.Config{Dir: l.dir}) }
 	if l.ceph != "" {
-		rec.FS = "libcephfs"
 		open = func() (fsal.FS, error) { return openCeph(l.ceph, l.user) }
 	}
 	fs, err := open()

@@ -84,6 +84,10 @@ func (r reporting) comparison(out io.Writer, file string, c record) error {
 		}
 		fmt.Fprintf(out, "![%s](%s)\n\n", c.Title, name)
 	}
+	if len(c.Beside) > 0 { // whose CPU it was cannot be told
+		c.printLatencies(out)
+		return nil
+	}
 	a, b := c.Servers[0], c.Servers[1]
 	fmt.Fprintf(out, "| operation | ops/s %s | ops/s %s | CPU/op %s | CPU/op %s | ops per CPU second, ratio (lowest to highest) | p99 %s | p99 %s |\n", a, b, a, b, a, b)
 	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -105,6 +109,17 @@ func cpuEach(all []figure) string {
 		return "-"
 	}
 	return micros(1e6 / v)
+}
+
+func (c record) printLatencies(out io.Writer) {
+	a, b := c.Servers[0], c.Servers[1]
+	fmt.Fprintf(out, "| operation | ops/s %s | ops/s %s | p50 %s | p50 %s | p99 %s | p99 %s |\n", a, b, a, b, a, b)
+	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, row := range c.Rows {
+		fmt.Fprintf(out, "| %s | %.0f | %.0f | %s | %s | %s | %s |\n", row.Op, median(row.A, perSecond), median(row.B, perSecond),
+			micros(median(row.A, p50)), micros(median(row.B, p50)), micros(median(row.A, p99)), micros(median(row.B, p99)))
+	}
+	fmt.Fprintln(out)
 }
 
 // printHalf prints latencies at half load, if they were measured.
