@@ -119,6 +119,11 @@ func target(t *testing.T, clients int) fsaltest.Target {
 			now = x.open()
 			return now
 		},
+		Lose: func() {
+			if n, err := shared.Evict(x.cfg.Identity); err != nil || n != clients {
+				t.Error("evict: ", n, err)
+			}
+		},
 		Refs: func() int64 { return now.refs.Load() },
 	}
 }

@@ -45,6 +45,10 @@ type Target struct {
 	// bytes and files. Nil where that cannot be had.
 	Small func(t *testing.T, bytes, files uint64) fsal.FS
 
+	// Lose makes the FS lose what it holds for its caller, so that it tells of it by
+	// Upcalls.Lost. Nil where that cannot be had.
+	Lose func()
+
 	// Refs counts the Nodes and Files that are out. Nil where it is not known.
 	Refs func() int64
 }
@@ -77,6 +81,8 @@ var groups = []struct {
 	{"Restart", restart},
 	{"Xattrs", xattrs},
 	{"Locks", locks},
+	{"Delegations", delegations},
+	{"Loss", loss},
 	{"Model", model},
 	{"Stress", stress},
 }

@@ -26,6 +26,7 @@ func open(t *testing.T) fsaltest.Target {
 	})
 	return fsaltest.Target{
 		FS: fs, Refs: fs.Refs, Privileged: true, Devices: true,
+		Lose: func() { fs.Lose(errors.New("lost")) },
 		Small: func(_ *testing.T, bytes, files uint64) fsal.FS {
 			return mem.New(mem.Config{Bytes: bytes, Files: files})
 		},
@@ -50,7 +51,7 @@ func TestConformanceFrozenClock(t *testing.T) {
 	fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
 		target := open(t)
 		fs := mem.New(mem.Config{Clock: func() time.Time { return at }})
-		target.FS, target.Refs = fs, fs.Refs
+		target.FS, target.Refs, target.Lose = fs, fs.Refs, nil
 		return target
 	})
 }
