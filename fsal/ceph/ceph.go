@@ -75,6 +75,7 @@ type FS struct {
 	cfg      Config
 	conn     *rados.Conn
 	clients  []*client
+	aside    spare
 	turns    turns
 	fsid     [keyFS]byte
 	root     vino
@@ -84,7 +85,8 @@ type FS struct {
 	refs     atomic.Int64 // Nodes and Files that are out
 	lost     atomic.Int64 // clients that are being replaced
 	evicted  atomic.Uint64
-	up       fsal.Upcalls // set by Watch, before any call
+	up       fsal.Upcalls    // set by Watch, before any call
+	ctx      context.Context // of the tasks
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
 	events   events
@@ -123,8 +125,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	if fs.conn, err = cfg.connect(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	fs.closing = cancel
+	fs.ctx, fs.closing = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			fs.Close()
@@ -151,13 +152,17 @@ func Open(cfg Config) (_ *FS, err error) {
 		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
 	}
 	for _, c := range fs.clients {
-		fs.tasks.Go(func() { c.watch(ctx) })
-		fs.tasks.Go(func() { c.mend(ctx) })
-		fs.tasks.Go(func() { c.write(ctx) })
-		fs.tasks.Go(func() { c.prod(ctx) })
+		fs.serve(c)
 	}
 	fs.tasks.Go(fs.relieve)
 	return fs, nil
+}
+
+// serve starts what keeps a client going.
+func (fs *FS) serve(c *client) {
+	for _, task := range [...]func(context.Context){c.watch, c.mend, c.write, c.prod} {
+		fs.tasks.Go(func() { task(fs.ctx) })
+	}
 }
 
 func (c *Config) fill() {
@@ -331,6 +336,7 @@ func (fs *FS) unmount(orderly bool) {
 	for _, c := range fs.clients {
 		c.unmount(orderly)
 	}
+	fs.aside.unmount(orderly)
 }
 
 // deaf is who listens until Watch is called.
