@@ -14,7 +14,7 @@ import (
 )
 
 // ErrMissing is why there is no cluster where Ceph is not installed.
-var ErrMissing = errors.New("Debian's ceph-mon, ceph-osd, ceph-mds, ceph-mgr, ceph-common and python3-cephfs are not all installed")
+var ErrMissing = errors.New("Debian's ceph-mon, ceph-osd, ceph-mds, ceph-mgr, ceph-fuse, ceph-common and python3-cephfs are not all installed")
 
 // FS is the name of a cluster's file system.
 const FS = "cephfs"
@@ -114,6 +114,43 @@ fs.mount()
 %s
 fs.shutdown()
 `, c.Conf(), program))
+}
+
+// Active names the daemons of the active MDS ranks, such as mds.a.
+func (c *Cluster) Active() (names []string, err error) {
+	out, err := c.Ceph("fs", "get", FS, "--format", "json")
+	if err != nil {
+		return nil, err
+	}
+	var fs struct {
+		MDSMap struct {
+			Info map[string]struct{ Name, State string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &fs); err != nil {
+		return nil, err
+	}
+	for _, d := range fs.MDSMap.Info {
+		if d.State == "up:active" {
+			names = append(names, "mds."+d.Name)
+		}
+	}
+	return names, nil
+}
+
+// Mount mounts the file system on this host, by a client of its own, until the
+// function that it returns is called.
+func (c *Cluster) Mount(dir string) (unmount func() error, err error) {
+	if _, err := exec.LookPath("ceph-fuse"); err != nil {
+		return nil, ErrMissing
+	}
+	if _, err := output(exec.Command("ceph-fuse", "--conf", c.Conf(), "-n", "client.admin", dir)); err != nil {
+		return nil, err
+	}
+	return func() error {
+		_, err := output(exec.Command("umount", dir))
+		return err
+	}, nil
 }
 
 // python is Debian's interpreter, to which its bindings belong.

@@ -1,20 +1,73 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tidegate/tidegate/internal/cephtest"
 )
 
-// cephServer starts a cluster and a server of its file system at /ceph, and of
-// memory at /mem.
-func cephServer(t *testing.T, args ...string) (*cephtest.Cluster, *server) {
+// cephRig is a CephFS with a server, a kernel client of that, and another client
+// of CephFS.
+type cephRig struct {
+	*testing.T
+	cluster *cephtest.Cluster
+	s       *server
+	c       *client
+	dir     string // what /mnt shows of the file system
+	out     string // where this host has mounted that, without the server
+}
+
+// The exports of the server, and the directories of CephFS that they offer. Each
+// has a session with CephFS of its own.
+const cephPlain, cephDelegated = "/plain", "/delegated"
+
+// TestCeph serves CephFS to a kernel client, beside a CephFS client that knows
+// nothing of the server. All its parts have one cluster and one server.
+func TestCeph(t *testing.T) {
+	x := newCephRig(t, "--mds", "2")
+	for _, part := range []struct {
+		name, export, options string // of the mount at /mnt
+		f                     func(cephRig)
+	}{
+		{"one rank", cephDelegated, "vers=4.2,nconnect=4", cephOneRank},
+		{"conformance", cephDelegated, "vers=4.2", cephConformance},
+		{"coherence", cephPlain, "vers=4.2", cephCoherence},
+		{"delegations", cephDelegated, "vers=4.2", cephDelegations},
+		{"eviction", cephPlain, "vers=4.2,write=eager", cephEvictions},
+		{"eviction with delegations", cephDelegated, "vers=4.2,write=eager", cephEvictions},
+		{"failover", cephPlain, "vers=4.2", cephFailover},
+		{"kill", cephDelegated, "vers=4.2", cephKill},
+		{"two ranks", cephPlain, "vers=4.2,nconnect=4", cephTwoRanks},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			x := x.on(t)
+			x.dir, x.out = part.export, filepath.Join(x.out, part.export)
+			x.c.mount(x.s, part.export, "/mnt", part.options)
+			defer x.c.try("/bin/umount", "-f", "/mnt")
+			part.f(x)
+			x.c.run("/bin/umount", "/mnt")
+		})
+	}
+}
+
+// on returns the rig for a subtest.
+func (x cephRig) on(t *testing.T) cephRig {
+	x.T, x.c = t, x.c.on(t)
+	return x
+}
+
+// newCephRig starts all of it; args are cephtest.Start's.
+func newCephRig(t *testing.T, args ...string) cephRig {
 	t.Helper()
 	needGuest(t)
 	if *peer {
@@ -31,74 +84,107 @@ func cephServer(t *testing.T, args ...string) (*cephtest.Cluster, *server) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cluster.Stop() })
-	s := newServer(t, export{"ceph:nfs@" + cephtest.FS, "/ceph"}, export{"mem:", "/mem"})
+	out := t.TempDir()
+	unmount, err := cluster.Mount(out)
+	if err != nil {
+		t.Skip("CephFS: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	var exports []export
+	for _, dir := range []string{cephPlain, cephDelegated} {
+		if err := os.Mkdir(filepath.Join(out, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		exports = append(exports, export{"ceph:nfs@" + cephtest.FS + ":" + dir, dir})
+	}
+	s := newServer(t, exports...).with("--ceph-conf", cluster.Conf(), "--no-delegations", cephPlain)
 	s.args[0] = cephProgram(t)
-	return cluster, s.with("--ceph-conf", cluster.Conf())
+	s.start()
+	return cephRig{t, cluster, s, bootClient(t), "/", out}
 }
 
 // cephProgram builds the server with CephFS.
 func cephProgram(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tidegate")
-	out, err := exec.Command("go", "build", "-tags", "ceph,pacific", "-o", path, "github.com/tidegate/tidegate/cmd/tidegate").CombinedOutput()
+	prog := filepath.Join(t.TempDir(), "tidegate")
+	out, err := exec.Command("go", "build", "-tags", "ceph,pacific", "-o", prog, "github.com/tidegate/tidegate/cmd/tidegate").CombinedOutput()
 	if err != nil {
 		t.Skipf("CephFS: the server does not build with libcephfs: %s", out)
 	}
-	return path
+	return prog
 }
 
-// CephFS keeps times from 1970 to 2106, and does not count holes: what "times" and
-// "holes" ask of that is not to be had.
-func TestCephKernelClient(t *testing.T) {
-	for name, args := range map[string][]string{"one rank": nil, "two ranks": {"--mds", "2", "--ranks", "2"}} {
-		t.Run(name, func(t *testing.T) {
-			_, s := cephServer(t, args...)
-			s.start()
-			c := bootClient(t)
-			c.mount(s, "/ceph", "/mnt", "vers=4.2,nconnect=4")
-			posix(t, c, "times", "holes")
-			c.run("/bin/umount", "/mnt")
-		})
+// must ends the test if err is not nil.
+func (x cephRig) must(what string, err error) {
+	x.Helper()
+	if err != nil {
+		x.Fatal(what, ": ", err)
 	}
 }
 
-// TestCephEviction evicts the server from CephFS while a kernel client writes.
-// All of what the client was told is stable is there afterwards, seen by another
-// client of CephFS, and the server was not started again.
-func TestCephEviction(t *testing.T) {
-	cluster, s := cephServer(t)
-	s.start()
-	c := bootClient(t)
-	c.mount(s, "/ceph", "/mnt", "vers=4.2")
-	evicted := make(chan error, 1)
-	go func() {
-		<-time.After(2 * time.Second) // into the load
-		n, err := cluster.Evict("ganesha-")
-		if err == nil && n != 1 {
-			err = errors.New("not one client was evicted")
-		}
-		evicted <- err
-	}()
-	c.sh(`cd /mnt
-		for i in $(seq 60); do
-			seq $((i * 10000)) $((i * 10000 + 9999)) >f$i && sync f$i || exit 1
-			sleep 0.1
-		done`)
-	if err := <-evicted; err != nil {
-		t.Fatal(err)
+// witness returns the SHA-256 of a file as a new client of CephFS reads it.
+func (x cephRig) witness(name string) string {
+	x.Helper()
+	sum, err := x.cluster.Python(fmt.Sprintf(`
+import hashlib
+h, fd, off = hashlib.sha256(), fs.open(%q, "r"), 0
+while b := fs.read(fd, off, 1 << 20):
+    h.update(b)
+    off += len(b)
+print(h.hexdigest(), end="")
+`, path.Join(x.dir, name)))
+	x.must("the witness", err)
+	return sum
+}
+
+// same wants the kernel client, which has nothing in its cache, and a witness to
+// read the same in a file.
+func (x cephRig) same(name string) {
+	x.Helper()
+	x.c.sh("echo 3 >/proc/sys/vm/drop_caches")
+	sum := sha256.Sum256([]byte(x.c.run("/bin/cat", "/mnt/"+name)))
+	if got := x.witness(name); got != hex.EncodeToString(sum[:]) {
+		x.Errorf("%s: the client reads other bytes than a witness", name)
 	}
-	out, err := cluster.Python(`
-for i in range(1, 61):
-    want = "".join("%d\n" % n for n in range(i * 10000, i * 10000 + 10000)).encode()
-    fd = fs.open("/f%d" % i, "r")
-    if fs.read(fd, 0, 1 << 20) != want: print("f%d" % i)
-    fs.close(fd)
-`)
-	if err != nil || out != "" {
-		t.Errorf("these files are not as they were written: %s (%v)", out, err)
-	}
-	log, err := os.ReadFile(s.log)
-	if err != nil || !strings.Contains(string(log), "mounted again") {
-		t.Errorf("the server does not tell of the eviction (%v)", err)
+}
+
+// notOnCeph are the checks that CephFS does not pass: it keeps times from 1970 to
+// 2106, and does not count holes.
+var notOnCeph = []string{"times", "holes"}
+
+func cephOneRank(x cephRig) { posix(x.T, x.c, notOnCeph...) }
+
+// cephTwoRanks has two MDS share the directories, which they have to agree on
+// where names move from one to another. What takes a single one long is left out.
+func cephTwoRanks(x cephRig) {
+	_, err := x.cluster.Ceph("fs", "set", cephtest.FS, "max_mds", "2")
+	x.must("a second rank", err)
+	eventually(x.T, "two ranks are active", limit, func() bool {
+		active, err := x.cluster.Active()
+		x.must("the active MDS", err)
+		return len(active) == 2
+	})
+	_, err = x.cluster.Python(fmt.Sprintf(`fs.setxattr(%q, "ceph.dir.pin.distributed", b"1", 0)`, x.dir))
+	x.must("distribute directories", err)
+	posix(x.T, x.c, slices.Concat(notOnCeph, []string{"bulk", "tree", "bigdir", "tar", "git"})...)
+}
+
+// cephConformance judges the export as any other server's. CephFS keeps no times
+// that do not fit into 32 bits.
+func cephConformance(x cephRig) {
+	dir := x.TempDir()
+	prog, err := build(dir, "cmd/nfsconform")
+	x.must("nfsconform", err)
+	known := filepath.Join(dir, "known")
+	x.must("nfsconform", os.WriteFile(known, []byte("SETATTR40 CephFS keeps times from 1970 to 2106\n"), 0o600))
+	out, err := exec.CommandContext(x.Context(), prog, x.s.addr+x.dir, "--wait", "1s", "--baseline", known).CombinedOutput()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	x.Log(lines[len(lines)-1])
+	if err != nil {
+		x.Errorf("nfsconform: %v\n%s", err, out)
 	}
 }
