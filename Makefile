@@ -4,7 +4,7 @@ LISTEN ?= 127.0.0.1:20490
 FUZZTIME ?= 5000x
 CEPH ?= bin/ceph
 
-.PHONY: build build-ceph run test bench bench-peers fuzz fmt generate ceph-up ceph-down clean
+.PHONY: build build-ceph run test bench bench-peers fuzz fmt generate ceph-up ceph-down deb container man clean
 
 build:
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
@@ -46,6 +46,19 @@ fmt:
 
 generate:
 	go generate ./...
+
+# The Debian package, in bin; with CephFS where libcephfs-dev is installed.
+deb:
+	@scripts/deb.sh bin
+
+# An image, and its root as a tar file in bin; CEPH=yes is with CephFS.
+container:
+	@scripts/container.sh bin
+
+# The manual pages, in bin/man.
+man: build
+	@mkdir -p bin/man
+	bin/tidegate man bin/man
 
 clean:
 	rm -rf bin
