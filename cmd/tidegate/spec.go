@@ -110,6 +110,9 @@ func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
 		if spec.terms, err = export.New(&x); err != nil {
 			return nil, err
 		}
+		if !spec.terms.Served() {
+			continue
+		}
 		spec.id = spec.terms.ID()
 		switch {
 		case x.FSAL.Is(config.VFS):

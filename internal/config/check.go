@@ -205,6 +205,7 @@ func (c *checker) export(n *node, x *Export) {
 		c.errorAt(n.Pos, "the export has no FSAL block")
 	}
 	c.place(x)
+	c.unserved(x)
 	c.beyond(x, s, b, fsal)
 }
 
@@ -241,6 +242,14 @@ func (c *checker) place(x *Export) {
 func within(name, dir string) bool {
 	name, dir = path.Clean(name), path.Clean(dir)
 	return dir == "/" || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// unserved warns of an export that no client may use by NFSv4.
+func (c *checker) unserved(x *Export) {
+	has4 := func(p *Permissions) bool { return slices.Contains(p.Protocols, "4") }
+	if !has4(&x.Permissions) && !slices.ContainsFunc(x.Clients, func(cl Client) bool { return has4(&cl.Permissions) }) {
+		c.warningAt(c.origin(&x.Permissions.Protocols, x.Pos), "Protocols = %s: without 4 the export is not served", show(&x.Permissions.Protocols))
+	}
 }
 
 // beyond notes what an export asks for and cannot have.

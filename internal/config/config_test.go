@@ -112,7 +112,7 @@ func TestWarnings(t *testing.T) {
 		{"protocol", "NFS_CORE_PARAM { Protocols = 3; }", []string{"c:1:18: warning: Protocols = 3 cannot be honoured without 4, so this configuration cannot be served"}},
 		{"squash", goodExport + "Squash = All; }", []string{"c:1:107: warning: Squash is set again; this one counts, not that at c:1:71"}},
 		{"security", goodExport + "SecType = krb5p; }", []string{"c:1:107: warning: SecType = krb5p cannot be honoured without sys or none, so this export cannot be served"}},
-		{"export protocol", goodExport + "Protocols = 3; }", []string{"c:1:107: warning: Protocols = 3 cannot be honoured without 4, so this export cannot be served"}},
+		{"export protocol", goodExport + "Protocols = 3; }", []string{"c:1:107: warning: Protocols = 3: without 4 the export is not served"}},
 		{"clients", goodExport + "CLIENT { Clients = *; } }", nil},
 		{"file system", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = RGW; } }",
 			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served"}},

@@ -41,7 +41,7 @@ var permissionKeys = []key{
 		into: func(s *scope) any { return &s.perms.AnonGID }},
 	{name: "SecType", kind: manyOf("none", "sys|unix", "krb5", "krb5i", "krb5p"), def: "none, sys", effect: guarded, only: "sys none",
 		doc: "Security flavours. It must hold sys or none; others are not offered.", into: func(s *scope) any { return &s.perms.SecTypes }},
-	{name: "Protocols", kind: manyOf(protocolNames...), def: "3, 4", effect: guarded, only: "4", doc: "NFS versions. It must hold 4.",
+	{name: "Protocols", kind: manyOf(protocolNames...), def: "3, 4", effect: used, doc: "NFS versions. Without 4 there is nothing to be seen.",
 		into: func(s *scope) any { return &s.perms.Protocols }},
 	{name: "Transports", kind: manyOf("UDP", "TCP", "RDMA"), def: "UDP, TCP", effect: guarded, only: "TCP", doc: "Transports. It must hold TCP.",
 		into: func(s *scope) any { return &s.perms.Transports }},

@@ -39,6 +39,7 @@ type row struct {
 type permit struct {
 	grant      nfs4.Grant
 	privileged bool // it needs a port that only root can have
+	served     bool // by a protocol and a transport that there are
 }
 
 // New reads the terms of an export. The error is a line that says what to mend.
@@ -87,6 +88,11 @@ func newRow(c *config.Client) (r row, err error) {
 // ID is what nfs4 knows the export by.
 func (t *Terms) ID() uint32 { return t.id }
 
+// Served reports whether there is a protocol by which anybody may use the export.
+func (t *Terms) Served() bool {
+	return t.rest.served || slices.ContainsFunc(t.rows, func(r row) bool { return r.permit.served })
+}
+
 // Export returns the export with these terms, but for its FS and whether there are
 // delegations at all.
 func (t *Terms) Export(h *Hosts) nfs4.Export {
@@ -129,7 +135,7 @@ func newPermit(p *config.Permissions) (t permit, err error) {
 	if t.grant.AnonGID, err = anonymous("Anonymous_gid", p.AnonGID); err != nil {
 		return t, err
 	}
-	if !has(p.Protocols, "4") || !has(p.Transports, "TCP") {
+	if t.served = has(p.Protocols, "4") && has(p.Transports, "TCP"); !t.served {
 		t.grant.Rights = 0
 	}
 	if t.grant.Flavors = flavorsOf(p.SecTypes); t.grant.Flavors == 0 && t.grant.Rights != 0 {

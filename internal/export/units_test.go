@@ -81,6 +81,19 @@ func TestExport(t *testing.T) {
 	}
 }
 
+func TestServed(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "Protocols = 3;": false, "Transports = UDP;": false, "Access_Type = none;": true,
+		"Protocols = 3; CLIENT { Clients = a; Protocols = 4; }": true, "Protocols = 3; CLIENT { Clients = a; }": false,
+	} {
+		all := configured(t, "EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; FSAL { Name = MEM; } "+text+" }")
+		terms, err := New(&all[0])
+		if err != nil || terms.Served() != want {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+	}
+}
+
 func TestHostsOf(t *testing.T) {
 	for line, want := range map[string][]string{
 		"":  nil,
