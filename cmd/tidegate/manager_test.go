@@ -187,3 +187,44 @@ func TestCephExportErrors(t *testing.T) {
 		})
 	}
 }
+
+// What cannot be read of RADOS is told with what to do about it.
+func TestObjects(t *testing.T) {
+	m := newManaged(t)
+	dead := filepath.Join(t.TempDir(), "ceph.conf")
+	if err := os.WriteFile(dead, []byte("[global]\nmon host = [v2:127.0.0.1:1/0]\nkey = AQAEuQJrAAAAABAADYSdVppW1gopqLCuWXyIlQ==\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.put("large", strings.Repeat(" ", config.MaxSource+1))
+	m.put("good", "text")
+	conf := config.RadosURLs{CephConf: m.Conf()}
+	objects := newObjects()
+	defer objects.Close()
+	for _, test := range []struct {
+		url  string
+		with config.RadosURLs
+		want string
+	}{
+		{"rados://.nfs/tg/good", conf, ""},
+		{"rados://.nfs/tg/none", conf, "file does not exist"},
+		{"rados://.nfs/tg/large", conf, "it is larger than 4 MiB"},
+		{"rados://none/tg/good", conf, "there is no pool none"},
+		{"rados://good", conf, "its URL names no pool"},
+		{"rados://.nfs/tg/good", config.RadosURLs{CephConf: dead}, "check mon_host and the network"},
+		{"rados://.nfs/tg/good", config.RadosURLs{CephConf: m.Conf(), UserID: "nobody"}, "ceph auth get client.nobody"},
+		{"rados://.nfs/tg/good", config.RadosURLs{CephConf: "/none"}, "the configuration /none of Ceph cannot be read"},
+		{"rados://.nfs/tg/good", conf, ""},
+	} {
+		o, err := config.ParseURL(test.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := objects.fetch(t.Context(), o, test.with)
+		switch {
+		case test.want == "" && (err != nil || string(text) != "text"):
+			t.Errorf("%s: %q, %v", test.url, text, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: got %v, want %q", test.url, err, test.want)
+		}
+	}
+}
