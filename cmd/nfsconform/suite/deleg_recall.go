@@ -160,11 +160,13 @@ func delegBypassWrite(_ *T, _ *Session, d *Delegation) []wire.Args {
 	return []wire.Args{at(d.FH), wire.WriteArgs{Stateid: bypass, Data: []byte("x")}}
 }
 
-func delegAllocate(_ *T, _ *Session, d *Delegation) []wire.Args {
+func delegAllocate(t *T, _ *Session, d *Delegation) []wire.Args {
+	t.supportsAlloc(false)
 	return []wire.Args{at(d.FH), wire.AllocateArgs{Length: 8}}
 }
 
-func delegDeallocate(_ *T, _ *Session, d *Delegation) []wire.Args {
+func delegDeallocate(t *T, _ *Session, d *Delegation) []wire.Args {
+	t.supportsAlloc(true)
 	return []wire.Args{at(d.FH), wire.DeallocateArgs{Length: 2}}
 }
 
