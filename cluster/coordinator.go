@@ -49,7 +49,6 @@ type Node struct {
 	mu     sync.Mutex
 	seen   DB                   // Guarded by mu, as is all below. What the database said last.
 	said   string               // what was logged of it last
-	lifted bool                 // this node's clients are done, be it said yet or not
 	silent map[string]time.Time // members that do not enforce a grace period, and since when
 	fenced map[string]time.Time // when one was last tried to be shut out
 }
@@ -89,7 +88,6 @@ func (n *Node) Changed() <-chan struct{} { return n.changed }
 // Join begins a grace period, or joins the one under way. The others are told
 // even if nothing changes: who said it before may have died before they were.
 func (n *Node) Join(ctx context.Context) error {
-	n.setLifted(false)
 	if err := n.update(ctx, func(db *DB) error { return db.Start(n.cfg.ID) }); err != nil {
 		return err
 	}
@@ -124,28 +122,17 @@ func (n *Node) Enforce(ctx context.Context) error {
 
 // Lift announces that this node's clients are done.
 func (n *Node) Lift(ctx context.Context) error {
-	n.setLifted(true)
 	return n.update(ctx, func(db *DB) error { return db.Lift(n.cfg.ID) })
 }
 
-func (n *Node) setLifted(lifted bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lifted = lifted
-}
-
 // Relax takes Enforce back unless a grace period is under way, in one step, and
-// reports whether it did. A Lift that had no effect yet, as not all enforced, is
-// said again first.
+// reports whether it did. It says Lift first, which had no effect if not all
+// enforced, and which a node that did not join has not said; somebody may have
+// said by hand that it needs the grace period.
 func (n *Node) Relax(ctx context.Context) (relaxed bool, err error) {
-	n.mu.Lock()
-	lifted := n.lifted
-	n.mu.Unlock()
 	err = n.update(ctx, func(db *DB) error {
-		if lifted {
-			if err := db.Lift(n.cfg.ID); err != nil {
-				return err
-			}
+		if err := db.Lift(n.cfg.ID); err != nil {
+			return err
 		}
 		if relaxed = db.Rec == 0; relaxed {
 			return db.Relaxed(n.cfg.ID)

@@ -26,6 +26,10 @@ type Config struct {
 	Coordinator Coordinator   // nil: Local
 	Period      time.Duration // of grace, at most; 0: DefaultPeriod
 	Log         func(string)  // one line; nil: nowhere
+
+	// Replaced is called once when another server has taken the place of this
+	// one, which must end; nil: nobody cares. It does not wait.
+	Replaced func(error)
 }
 
 // Controller is the server's grace period, and the records behind it.
@@ -47,6 +51,7 @@ type Controller struct {
 	forced    bool
 	failures  uint64
 	failure   string
+	replaced  bool      // by another server
 	logged    time.Time // when failure was last
 }
 
@@ -59,6 +64,9 @@ func Start(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = func(string) {}
+	}
+	if cfg.Replaced == nil {
+		cfg.Replaced = func(error) {}
 	}
 	if cfg.Period == 0 {
 		cfg.Period = DefaultPeriod
@@ -91,15 +99,22 @@ func Start(ctx context.Context, cfg Config) (*Controller, error) {
 
 // Close ends the controller, and nothing else: the next run finds the records
 // as a crash would leave them. In a cluster it first asks the others to keep a
-// grace period for this server's clients. No client may have a call under way.
+// grace period for this server's clients, unless another has taken its place. No
+// client may have a call under way.
 func (c *Controller) Close(ctx context.Context) error {
 	c.stop()
 	<-c.stopped
 	err := c.gate.bar(ctx)
-	if err == nil {
+	if err == nil && !c.wasReplaced() {
 		err = c.cfg.Coordinator.Join(ctx)
 	}
 	return errors.Join(err, c.cfg.Backend.Close())
+}
+
+func (c *Controller) wasReplaced() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replaced
 }
 
 // Enter is Client.Enter for who is not a client: I/O under a special stateid.
@@ -242,11 +257,16 @@ func (c *Controller) failed(err error) error {
 	c.failures++
 	n := c.failures
 	c.failure = err.Error()
+	replaced := errors.Is(err, recovery.ErrBusy) && !c.replaced
+	c.replaced = c.replaced || replaced
 	loud := time.Since(c.logged) >= seldom
 	if loud {
 		c.logged = time.Now()
 	}
 	c.mu.Unlock()
+	if replaced {
+		c.cfg.Replaced(err)
+	}
 	if loud {
 		c.cfg.Log(fmt.Sprintf("clients must wait: %v (failure %d)", err, n))
 	}

@@ -66,7 +66,7 @@ func newRig(t *testing.T, dir, text string) *rig {
 // serve runs the server until the test ends.
 func (r *rig) serve() {
 	r.Helper()
-	ctl, err := r.startGrace(r.Context())
+	ctl, err := r.startGrace(r.Context(), func(error) {})
 	if err != nil {
 		r.Fatal(err)
 	}

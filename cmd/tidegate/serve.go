@@ -74,7 +74,9 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err != nil {
 		return err
 	}
-	ctl, err := g.startGrace(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	ctl, err := g.startGrace(ctx, end)
 	if err != nil {
 		closeAll(listeners)
 		return err
@@ -85,6 +87,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 		return err
 	}
 	defer g.nfs.Close()
+	life := ctx
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	wait, err := attend(ctx, g, ctl)
@@ -99,18 +102,19 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	err = run(ctx, g.rpc, listeners, g.log)
 	stop()
 	wait()
-	return err
+	return cmp.Or(err, context.Cause(life))
 }
 
 // startGrace reads who is on record and begins the grace period. It makes the
 // state directory, but not the place of a recovery directory elsewhere: what is
-// missing there may be a file system that is not mounted yet.
-func (g *gateway) startGrace(ctx context.Context) (*grace.Controller, error) {
+// missing there may be a file system that is not mounted yet. Replaced is called
+// if another server takes this one's place.
+func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.Controller, error) {
 	s := &g.running
 	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
 		g.log.Error("the state directory cannot be made", zap.Error(err))
 	}
-	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }}
+	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }, Replaced: replaced}
 	if g.member != nil {
 		cfg.Backend, cfg.Coordinator = g.member.backend, g.member.node
 	} else {

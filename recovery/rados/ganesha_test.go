@@ -124,6 +124,9 @@ func TestTwoOfOneName(t *testing.T) {
 	if err := first.Put(ctx, recovery.Client{Owner: "y"}); !errors.Is(err, recovery.ErrBusy) {
 		t.Errorf("put by the first: %v", err)
 	}
+	if _, err := first.Backend.Renew(ctx, nil); !errors.Is(err, recovery.ErrBusy) {
+		t.Errorf("renewal by the first: %v", err)
+	}
 	must(t, second.Put(ctx, recovery.Client{Owner: "z"}))
 	if _, s := begun(t, pool); len(s.Clients) != 2 {
 		t.Errorf("%+v", s.Clients)

@@ -195,6 +195,9 @@ func (b *Backend) Renew(ctx context.Context, clients []recovery.Client) (recover
 	if err := next.read(ctx, b.cfg.Pool); err != nil {
 		return recovery.Start{}, explain(next.oid, err)
 	}
+	if next.run > b.run {
+		return recovery.Start{}, busy(next.oid, b.cfg.Node)
+	}
 	all := make(changes)
 	for owner := range next.records {
 		all[owner] = nil
