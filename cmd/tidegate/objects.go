@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/ceph/go-ceph/rados"
 
@@ -18,10 +19,16 @@ import (
 // objects reads configuration from RADOS. Its one connection is kept for the next
 // object, since a configuration has hundreds.
 type objects struct {
-	mu   sync.Mutex
-	conn *rados.Conn      // Guarded by mu. nil: none
-	with config.RadosURLs // Guarded by mu. What conn was made by.
+	mu     sync.Mutex
+	conn   *rados.Conn      // Guarded by mu. nil: none
+	with   config.RadosURLs // Guarded by mu. What conn was made by, or last could not be.
+	failed error            // Guarded by mu. Why there is no conn.
+	since  time.Time        // Guarded by mu. Of failed.
 }
+
+// rest is how long a cluster that did not answer is not asked again: the next
+// object of the same configuration would take as long.
+const rest = 5 * time.Second
 
 func newObjects() *objects { return new(objects) }
 
@@ -40,28 +47,41 @@ func (b *objects) dropLocked() {
 }
 
 // fetch reads an object: fs.ErrNotExist if there is none.
-func (b *objects) fetch(_ context.Context, o config.Object, with config.RadosURLs) ([]byte, error) {
+func (b *objects) fetch(ctx context.Context, o config.Object, with config.RadosURLs) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	with.WatchURL = ""
-	if b.with != with {
-		b.dropLocked()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	if b.conn == nil {
-		conn, err := dialRados(with)
-		if err != nil {
-			return nil, err
-		}
-		b.conn, b.with = conn, with
+	with.WatchURL = ""
+	if err := b.dialLocked(with); err != nil {
+		return nil, err
 	}
 	text, err := readObject(b.conn, o)
+	var code interface{ ErrorCode() int }
 	switch {
 	case errors.Is(err, rados.ErrNotFound):
 		return nil, fs.ErrNotExist
-	case err != nil:
+	case errors.As(err, &code):
 		b.dropLocked() // it may have been fenced
+		b.failed, b.since = err, time.Now()
 	}
 	return text, err
+}
+
+// dialLocked sees to it that there is a connection made by with.
+func (b *objects) dialLocked(with config.RadosURLs) (err error) {
+	switch {
+	case b.with != with:
+		b.dropLocked()
+	case b.conn != nil:
+		return nil
+	case b.failed != nil && time.Since(b.since) < rest:
+		return b.failed
+	}
+	b.conn, err = dialRados(with)
+	b.with, b.failed, b.since = with, err, time.Now()
+	return err
 }
 
 func readObject(conn *rados.Conn, o config.Object) ([]byte, error) {
