@@ -23,7 +23,7 @@ state=$(realpath "$3")
 cat >"$state/ganesha.conf" <<CONF
 NFS_CORE_PARAM {
 	Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false;
-	Bind_addr = 127.0.0.1; NFS_Port = $port; Plugins_Dir = /usr/lib/x86_64-linux-gnu/ganesha;
+	Bind_addr = 127.0.0.1; NFS_Port = $port; RPC_Max_Connections = 10000; Plugins_Dir = /usr/lib/x86_64-linux-gnu/ganesha;
 }
 NFSv4 {
 	RecoveryRoot = $state; Minor_Versions = 1, 2; Delegations = ${GANESHA_DELEGATIONS:-false};
