@@ -203,6 +203,29 @@ func TestReload(t *testing.T) {
 	r.file(s, "/elsewhere", "f")
 }
 
+// Where an export's directory changes, clients see the other one, and what they had
+// open is gone.
+func TestReloadSource(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"one", "two"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, dir, dirExport(1, filepath.Join(dir, "one"), "/a"))
+	s := r.mount("client")
+	f := r.file(s, "/a", "f")
+	r.write(dirExport(1, filepath.Join(dir, "two"), "/a"))
+	r.must(reloadCommand(), "")
+	r.file(s, "/a", "g")
+	if _, err := os.Stat(filepath.Join(dir, "two", "g")); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Write(t.Context(), f.FH, f.Stateid, 0, wire.FileSync, []byte("x")); err == nil {
+		t.Error("an open in the directory before is good")
+	}
+}
+
 // A configuration with faults is told with all of them, and changes nothing.
 func TestReloadFaults(t *testing.T) {
 	r := newRig(t, t.TempDir(), memExport(1, "/a"))
