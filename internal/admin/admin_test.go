@@ -22,6 +22,10 @@ func serve(t *testing.T, path string) {
 	go func() {
 		served <- Serve(ctx, l, []Route{
 			{"GET", "/v1/one", func(context.Context, *http.Request) (any, error) { return 1, nil }},
+			{"PUT", "/v1/length", func(_ context.Context, q *http.Request) (any, error) {
+				text, err := Body[string](q)
+				return len(text), err
+			}},
 			{"POST", "/v1/no", func(context.Context, *http.Request) (any, error) { return nil, errors.New("not now") }},
 		})
 	}()
@@ -46,6 +50,12 @@ func TestCall(t *testing.T) {
 	}
 	if err := c.Call(t.Context(), "GET", "/v1/none", nil, &n); err == nil {
 		t.Error("an unknown path has an answer")
+	}
+	for _, size := range []int{0, 1000, maxBody + 1} {
+		err := c.Call(t.Context(), "PUT", "/v1/length", strings.Repeat("x", size), &n)
+		if size > maxBody != (err != nil) || err == nil && n != size {
+			t.Errorf("a body of %d bytes: %d, %v", size, n, err)
+		}
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
