@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidegate/tidegate/internal/config"
+	"github.com/tidegate/tidegate/nfs4"
 )
 
 func TestParsePatternRefuses(t *testing.T) {
@@ -78,6 +79,28 @@ func TestExport(t *testing.T) {
 	x := terms.Export(nil)
 	if x.ID != RootID || terms.ID() != RootID || x.Path != "/" || x.MaxRead != 65536 || x.MaxWrite != 64<<20 || x.Judge == nil {
 		t.Errorf("%+v", x)
+	}
+}
+
+// Squash has synonyms, in any case of letters, and a default.
+func TestSquashNames(t *testing.T) {
+	of := func(text string) nfs4.Squash {
+		all := configured(t, "EXPORT { Export_Id = 1; Path = /a; Pseudo = /a; FSAL { Name = MEM; } "+text+" }")
+		terms, err := New(&all[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return terms.rest.grant.Squash
+	}
+	for squash, words := range squashes {
+		for _, w := range append(words, strings.ToUpper(words[0])) {
+			if got := of("Squash = " + w + ";"); got != squash {
+				t.Errorf("%s: %v, want %v", w, got, squash)
+			}
+		}
+	}
+	if got := of(""); got != nfs4.SquashRoot {
+		t.Errorf("by default: %v", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,9 +109,13 @@ const (
 	plain0 = "Squash = none; "
 )
 
-func trials() []trial {
-	one := func(list string) string { return "CLIENT { Clients = " + list + "; Access_Type = RW; }" }
-	all := []trial{
+// listed is a CLIENT block for a list, with all rights.
+func listed(names string) string { return "CLIENT { Clients = " + names + "; Access_Type = RW; }" }
+
+func trials() []trial { return slices.Concat(permitTrials(), listTrials()) }
+
+func permitTrials() []trial {
+	return []trial{
 		// Access types, and who is a user without squashing.
 		{rw + plain0, "", 2, root, "srwc", owned(0, 0)},
 		{rw + plain0, "", 2, alice, "srwc", owned(1000, 100)},
@@ -119,7 +124,7 @@ func trials() []trial {
 		{"Access_Type = MDONLY_RO; " + plain0, "", 2, root, "s", ""},
 		{"Access_Type = none; " + plain0, "", 2, root, "", ""},
 		{plain0, "", 2, root, "", ""},
-		// Squashing, by all of its names.
+		// Squashing.
 		{rw, "", 2, root, "srwc", asNobody()},
 		{rw, "", 2, alice, "srwc", owned(1000, 100)},
 		{rw + "Squash = rootid; ", "", 2, root, "srwc", asNobody()},
@@ -131,16 +136,16 @@ func trials() []trial {
 		{rw + "Anonymous_gid = 66; ", "", 2, user{uid: 1000}, "srwc", owned(1000, 66)},
 		{rw + plain0, "", 2, user{none: true}, "srwc", asNobody()},
 		// Order: CLIENT before EXPORT, the first CLIENT before the second.
-		{"Access_Type = RO; " + plain0, one("127.0.0.2"), 2, root, "srwc", owned(0, 0)},
-		{"Access_Type = RO; " + plain0, one("127.0.0.3"), 2, root, "sr", ""},
+		{"Access_Type = RO; " + plain0, listed("127.0.0.2"), 2, root, "srwc", owned(0, 0)},
+		{"Access_Type = RO; " + plain0, listed("127.0.0.3"), 2, root, "sr", ""},
 		{rw + plain0, "CLIENT { Clients = 127.0.0.2; Access_Type = none; }", 2, root, "", ""},
 		{rw + plain0, "CLIENT { Clients = 127.0.0.2; Squash = all; }", 2, alice, "srwc", asNobody()},
 		{rw, "CLIENT { Clients = 127.0.0.2; Squash = none; }", 2, root, "srwc", owned(0, 0)},
 		{rw, "CLIENT { Clients = 127.0.0.2; Squash = none; }", 3, root, "srwc", asNobody()},
 		{rw + "Squash = all; ", "CLIENT { Clients = 127.0.0.2; Anonymous_uid = 9; }", 2, alice, "srwc", owned(9, nobody)},
-		{plain0, "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }" + one("*"), 2, root, "sr", ""},
-		{plain0, "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }" + one("*"), 3, root, "srwc", owned(0, 0)},
-		{plain0, one("*") + "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }", 2, root, "srwc", owned(0, 0)},
+		{plain0, "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }" + listed("*"), 2, root, "sr", ""},
+		{plain0, "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }" + listed("*"), 3, root, "srwc", owned(0, 0)},
+		{plain0, listed("*") + "CLIENT { Clients = 127.0.0.2; Access_Type = RO; }", 2, root, "srwc", owned(0, 0)},
 		{plain0, "CLIENT { Clients = 127.0.0.3, 127.0.0.2; Access_Type = MDONLY; }", 2, root, "sc", owned(0, 0)},
 		// Ports and flavors, protocols and transports.
 		{rw + plain0 + "PrivilegedPort = true; ", "", 2, root, "", ""},
@@ -154,7 +159,11 @@ func trials() []trial {
 		{rw + plain0, "CLIENT { Clients = 127.0.0.2; Protocols = 3; }", 2, root, "", ""},
 		{rw + plain0, "CLIENT { Clients = 127.0.0.2; Transports = UDP; }", 2, root, "", ""},
 	}
-	// Who is in a list: the list, a client that is in it, one that is not.
+}
+
+// listTrials are who is in a list: the list, a client that is in it, one that is
+// not.
+func listTrials() (all []trial) {
 	for _, list := range []struct {
 		names   string
 		in, out int
@@ -167,19 +176,19 @@ func trials() []trial {
 		{"@short", 5, 6}, {"@address", 8, 7}, {"@all", 6, 0}, {"@empty", 0, 5}, {"nowhere.example.org", 0, 5},
 	} {
 		if list.in != 0 {
-			all = append(all, trial{plain0, one(list.names), list.in, alice, "srwc", owned(1000, 100)})
+			all = append(all, trial{plain0, listed(list.names), list.in, alice, "srwc", owned(1000, 100)})
 		}
 		if list.out != 0 {
-			all = append(all, trial{plain0, one(list.names), list.out, alice, "", ""})
+			all = append(all, trial{plain0, listed(list.names), list.out, alice, "", ""})
 		}
 	}
 	return append(all,
 		// What cannot be found out: who asks is told to come again, unless it does not matter.
-		trial{plain0, one("*.example.org"), 9, alice, "NFS4ERR_DELAY", ""},
-		trial{plain0, one("*.example.org, 127.0.0.9"), 9, alice, "srwc", owned(1000, 100)},
-		trial{plain0, one("127.0.0.9") + one("*.example.org"), 9, alice, "srwc", owned(1000, 100)},
-		trial{plain0, one("broken.example.org"), 2, alice, "NFS4ERR_DELAY", ""},
-		trial{plain0, one("broken.example.org, c.example.org"), 8, alice, "srwc", owned(1000, 100)},
+		trial{plain0, listed("*.example.org"), 9, alice, "NFS4ERR_DELAY", ""},
+		trial{plain0, listed("*.example.org, 127.0.0.9"), 9, alice, "srwc", owned(1000, 100)},
+		trial{plain0, listed("127.0.0.9") + listed("*.example.org"), 9, alice, "srwc", owned(1000, 100)},
+		trial{plain0, listed("broken.example.org"), 2, alice, "NFS4ERR_DELAY", ""},
+		trial{plain0, listed("broken.example.org, c.example.org"), 8, alice, "srwc", owned(1000, 100)},
 	)
 }
 
