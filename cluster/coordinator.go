@@ -17,6 +17,8 @@ type Records interface {
 	Epoch() uint64
 	// Settle is told that no member is in a grace period any more.
 	Settle(context.Context) error
+	// Hold fails if another server has taken this node's place.
+	Hold(context.Context) error
 }
 
 // DefaultDeadAfter is longer than a lease by default: the clients of a member
@@ -178,7 +180,13 @@ func (n *Node) read(ctx context.Context) (DB, error) {
 	return db, n.look(ctx, db)
 }
 
+// update changes what the database says of this node.
 func (n *Node) update(ctx context.Context, f func(*DB) error) error {
+	if n.cfg.Records != nil {
+		if err := n.cfg.Records.Hold(ctx); err != nil {
+			return err
+		}
+	}
 	db, err := n.db.Update(ctx, f)
 	if err != nil {
 		return err

@@ -46,10 +46,12 @@ func attach(t *testing.T, db *cluster.Database, cfg cluster.NodeConfig) *cluster
 type epoch struct {
 	now     uint64
 	settled int
+	lost    error
 }
 
 func (e *epoch) Epoch() uint64                { return e.now }
 func (e *epoch) Settle(context.Context) error { e.settled++; return nil }
+func (e *epoch) Hold(context.Context) error   { return e.lost }
 
 // A dead member is shut out after a while, and not before; while that fails,
 // nobody may reclaim.
@@ -131,6 +133,26 @@ func TestMissedEpoch(t *testing.T) {
 	records.now = 2
 	if ok, err := a.Relax(t.Context()); !ok || err != nil || records.settled != 1 {
 		t.Errorf("relaxed %v, %v, settled %d times", ok, err, records.settled)
+	}
+}
+
+// A node whose place another server has taken says nothing more.
+func TestReplaced(t *testing.T) {
+	db := town(t, "a")
+	records := &epoch{now: 1}
+	a := attach(t, db, cluster.NodeConfig{ID: "a", Records: records})
+	change(t, db, func(d *cluster.DB) error { return d.Start("a") })
+	records.lost = errors.New("replaced")
+	for _, f := range []func(context.Context) error{a.Join, a.Lift, a.Enforce, func(ctx context.Context) error {
+		_, err := a.Relax(ctx)
+		return err
+	}} {
+		if err := f(t.Context()); err != records.lost {
+			t.Error(err)
+		}
+	}
+	if d, err := db.Read(t.Context()); err != nil || d.Rec == 0 {
+		t.Errorf("%v, %v", d, err)
 	}
 }
 

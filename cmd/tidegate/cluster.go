@@ -146,6 +146,9 @@ func (m *membership) attach(ctx context.Context, s *settings, at place, id strin
 	m.scope = fmt.Sprintf("%s/%s/%s/%s", m.pools[0].fsid, at.pool, at.namespace, at.oid)
 	m.major = m.scope + "/" + id
 	m.backend = rados.New(records)
+	if err := m.backend.Claim(ctx); err != nil {
+		return err
+	}
 	m.node, err = db.Attach(ctx, cluster.NodeConfig{ID: id, Records: m.backend, Log: line, DeadAfter: s.deadAfter, Fence: m.fence})
 	return err
 }

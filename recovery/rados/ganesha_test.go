@@ -119,7 +119,15 @@ func TestTwoOfOneName(t *testing.T) {
 	pool := new(mem.Pool)
 	site(t, pool)
 	first, _ := begun(t, pool)
-	second, _ := begun(t, pool)
+	must(t, first.Hold(ctx))
+	second := start(t, pool)
+	must(t, second.Claim(ctx))
+	if err := first.Hold(ctx); !errors.Is(err, recovery.ErrBusy) {
+		t.Errorf("the first holds its place: %v", err)
+	}
+	_, err := second.Begin(ctx)
+	must(t, err)
+	must(t, second.Hold(ctx))
 	must(t, second.Put(ctx, recovery.Client{Owner: "x"}))
 	if err := first.Put(ctx, recovery.Client{Owner: "y"}); !errors.Is(err, recovery.ErrBusy) {
 		t.Errorf("put by the first: %v", err)

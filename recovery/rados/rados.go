@@ -101,8 +101,8 @@ func (b *Backend) Begin(ctx context.Context) (recovery.Start, error) {
 		}
 	}
 	lease := max(now.lease, old.lease)
-	if b.run, err = b.nextRun(ctx); err != nil {
-		return recovery.Start{}, explain(runName, err)
+	if err := b.number(ctx); err != nil {
+		return recovery.Start{}, err
 	}
 	if err := b.apply(ctx, now, nil, b.marks()); err != nil {
 		return recovery.Start{}, err
@@ -154,6 +154,58 @@ func onRecord(now, old *set) (clients []recovery.Client) {
 	return clients
 }
 
+// Claim takes the node's place from a server that still runs, before this one does
+// anything in the node's name.
+func (b *Backend) Claim(ctx context.Context) error {
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.give()
+	db, err := b.db.Read(ctx)
+	if err != nil {
+		return explain(b.cfg.OID, err)
+	}
+	now := b.set(db.Cur)
+	if err := now.read(ctx, b.cfg.Pool); err != nil {
+		return explain(now.oid, err)
+	}
+	if err := b.number(ctx); err != nil || now.version == 0 {
+		return err
+	}
+	return b.apply(ctx, now, nil, map[string]string{runAttr: strconv.FormatUint(b.run, 10)})
+}
+
+// Hold implements cluster.Records.
+func (b *Backend) Hold(ctx context.Context) error {
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.give()
+	return b.hold(ctx)
+}
+
+func (b *Backend) hold(ctx context.Context) error {
+	if b.now == nil {
+		return nil
+	}
+	s := b.set(b.now.epoch)
+	if err := s.read(ctx, b.cfg.Pool); err != nil {
+		return explain(s.oid, err)
+	}
+	if s.version != 0 && s.run != b.run {
+		return busy(s.oid, b.cfg.Node)
+	}
+	return nil
+}
+
+// number gives this run its number.
+func (b *Backend) number(ctx context.Context) (err error) {
+	if b.run == 0 {
+		b.run, err = b.nextRun(ctx)
+	}
+	return explain(runName, err)
+}
+
 // nextRun takes a number that no server has had.
 func (b *Backend) nextRun(ctx context.Context) (uint64, error) {
 	for {
@@ -194,6 +246,9 @@ func (b *Backend) Renew(ctx context.Context, clients []recovery.Client) (recover
 	next, old := b.set(db.Cur), b.now
 	if err := next.read(ctx, b.cfg.Pool); err != nil {
 		return recovery.Start{}, explain(next.oid, err)
+	}
+	if err := b.hold(ctx); err != nil {
+		return recovery.Start{}, err
 	}
 	if next.run > b.run {
 		return recovery.Start{}, busy(next.oid, b.cfg.Node)
