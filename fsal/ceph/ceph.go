@@ -32,6 +32,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -89,7 +90,9 @@ type FS struct {
 	ctx      context.Context // of the tasks
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
-	events   events
+	releases demands // of references that the MDS wants dropped
+	recalls  demands // of delegations
+	guards   guards
 	moving   sync.Mutex // held by renames from one directory to another; first of all locks
 	names    nameLocks
 	open     openSet
@@ -121,6 +124,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
 	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls), up: deaf{}}
 	fs.open.files = map[vino]int{}
+	fs.guards.files = map[vino][]*file{}
 	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
 		return nil, err
@@ -138,7 +142,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	if err := fs.describe(); err != nil {
 		return nil, err
 	}
-	if err := fs.events.open(); err != nil {
+	if err := errors.Join(fs.releases.open(false), fs.recalls.open(true)); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
 	}
 	for i := range cfg.Clients {
@@ -154,7 +158,8 @@ func Open(cfg Config) (_ *FS, err error) {
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}
-	fs.tasks.Go(fs.relieve)
+	fs.tasks.Go(func() { fs.releases.hand(func(id vino) { fs.up.Release(fs.key(id)) }) })
+	fs.tasks.Go(func() { fs.recalls.hand(func(id vino) { fs.up.Recall(fs.key(id)) }) })
 	return fs, nil
 }
 
@@ -324,10 +329,12 @@ func (fs *FS) Retire() error { return fs.close(true) }
 func (fs *FS) close(orderly bool) error {
 	fs.closing()
 	fs.unmount(orderly)
-	fs.events.stop()
+	fs.releases.stop()
+	fs.recalls.stop()
 	fs.tasks.Wait()
 	fs.unmount(orderly) // what was being mended meanwhile
-	fs.events.close()
+	fs.releases.close()
+	fs.recalls.close()
 	fs.conn.Shutdown()
 	return nil
 }

@@ -154,7 +154,7 @@ func (c *client) settle(gen uint64, give func(*ll.Mount)) {
 
 // identity is the export's; further clients number theirs.
 func (c *client) identity() ll.Identity {
-	id := ll.Identity{UUID: c.fs.cfg.Identity, Timeout: sessionTimeout}
+	id := ll.Identity{UUID: c.fs.cfg.Identity, Timeout: sessionTimeout, Recall: uint32(fsal.RecallLimit.Seconds())}
 	if c.index > 0 && id.UUID != "" {
 		id.UUID = fmt.Sprint(id.UUID, "-", c.index)
 	}
@@ -165,7 +165,7 @@ func (c *client) identity() ll.Identity {
 // whoever had its identity before.
 func (c *client) mount() error {
 	cfg := &c.fs.cfg
-	m, err := ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.events.sink())
+	m, err := ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.releases.sink())
 	switch err {
 	case nil:
 	case syscall.ENOENT:

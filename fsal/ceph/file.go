@@ -29,6 +29,8 @@ type file struct {
 	gen uint64     // of in and fh. Guarded by mu.
 	in  ll.Inode   // the node's. Guarded by mu.
 	fh  ll.Fh      // Guarded by mu.
+
+	guard guard
 }
 
 func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
@@ -53,6 +55,7 @@ func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file,
 	if n.id.snap != ll.Head && flags&fsal.OpenWrite != 0 {
 		return nil, syscall.EROFS
 	}
+	defer n.fs.guards.putBack(n.fs.guards.lift(n.id))
 	k, in, err := n.begin(r)
 	if err != nil {
 		return nil, err
@@ -188,6 +191,7 @@ func (f *file) Close() error {
 		}
 		m.Close(f.fh)
 	})
+	f.unguard()
 	f.n.fs.open.add(f.n.id, -1)
 	f.n.Put()
 	return nil

@@ -35,6 +35,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (ch fsal.DirChan
 		return ch, syscall.EPERM
 	}
 	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	defer n.fs.guards.putBack(n.fs.guards.lift(o.id))
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return ch, err
@@ -63,6 +64,12 @@ func (n *node) Unlink(r *fsal.Req, name string) (ch fsal.DirChange, err error) {
 		return ch, err
 	}
 	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	if n.fs.guards.n.Load() > 0 {
+		if found, err := n.lookup(r, name); err == nil {
+			defer n.fs.guards.putBack(n.fs.guards.lift(found.(*node).id))
+			found.Put()
+		}
+	}
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return ch, err

@@ -10,51 +10,63 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// events is where libcephfs asks for references to be dropped: a pipe, since the
-// thread that asks must not wait. What does not fit is asked for again.
-type events struct {
+// demands is where libcephfs asks for something about an inode: a pipe, since the
+// thread that asks must not wait for us, nor run Go.
+type demands struct {
 	in  *os.File
 	out int
 }
 
-func (e *events) open() error {
+// open makes the pipe. What does not fit is dropped, unless all must arrive; then
+// whoever asks waits for hand, which waits for nobody.
+func (d *demands) open(all bool) error {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return err
 	}
-	e.in, e.out = os.NewFile(uintptr(p[0]), "cephfs events"), p[1]
+	d.in, d.out = os.NewFile(uintptr(p[0]), "cephfs demands"), p[1]
+	if all {
+		return unix.SetNonblock(d.out, false)
+	}
 	return nil
 }
 
-func (e *events) sink() int { return e.out }
+func (d *demands) sink() int { return d.out }
 
-// stop ends relieve.
-func (e *events) stop() {
-	if e.in != nil {
-		e.in.Close()
+// ask puts in a demand of our own.
+func (d *demands) ask(id vino) {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], id.ino)
+	binary.LittleEndian.PutUint64(b[8:], id.snap)
+	unix.Write(d.out, b[:])
+}
+
+// stop ends hand.
+func (d *demands) stop() {
+	if d.in != nil {
+		d.in.Close()
 	}
 }
 
 // close follows when no mount is left that might write.
-func (e *events) close() {
-	if e.in != nil {
-		unix.Close(e.out)
+func (d *demands) close() {
+	if d.in != nil {
+		unix.Close(d.out)
 	}
 }
 
-// relieve passes on what the MDS wants dropped.
-func (fs *FS) relieve() {
+// hand passes on what is asked for until stop.
+func (d *demands) hand(each func(vino)) {
 	const size = 16
 	buf := make([]byte, 256*size)
 	for {
 		// A pipe takes so few bytes whole or not at all.
-		n, err := io.ReadAtLeast(fs.events.in, buf, size)
+		n, err := io.ReadAtLeast(d.in, buf, size)
 		if err != nil {
 			return
 		}
 		for b := buf[:n]; len(b) >= size; b = b[size:] {
-			id := vino{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-			fs.up.Release(fs.key(id))
+			each(vino{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])})
 		}
 	}
 }

@@ -30,7 +30,8 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	a, b := n.fs.names.lockBoth(n.id, name, d.id, newName)
 	defer n.fs.names.unlockBoth(a, b)
 	c := n.c
-	switch how, err := n.plan(r, name, d, newName); {
+	how, moved, replaced, err := n.plan(r, name, d, newName)
+	switch {
 	case err != nil:
 		return from, to, err
 	case how == stay:
@@ -40,6 +41,7 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 			return from, to, err
 		}
 	}
+	defer n.fs.guards.putBack(n.fs.guards.lift(moved, replaced))
 	return n.rename(r, c, name, d, newName)
 }
 
@@ -75,41 +77,44 @@ const (
 	linked
 )
 
-// plan decides how a rename is done, and whether. A directory that goes to another
-// parent must be writable: its entry ".." changes.
-func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int, err error) {
+// plan decides how a rename is done, and finds what is moved and replaced by it. A
+// directory that goes to another parent must be writable: its entry ".." changes.
+func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int, moved, replaced vino, err error) {
 	k, dir, err := n.begin(r)
 	if err != nil {
-		return move, gone(err)
+		return move, moved, replaced, gone(err)
 	}
 	defer k.end()
 	target, put, err := d.at(&k)
 	if err != nil {
-		return move, gone(err)
+		return move, moved, replaced, gone(err)
 	}
 	defer put()
 	old, st, err := k.m.Lookup(&r.Cred, dir, name)
 	if err != nil {
-		return move, k.judge(err)
+		return move, moved, replaced, k.judge(err)
 	}
 	k.m.Put(old)
 	if n.id != d.id && st.Type == fsal.Directory && permitted(&r.Cred, &st.Attr)&fsal.MayWrite == 0 {
-		return move, syscall.EACCES
+		return move, moved, replaced, syscall.EACCES
 	}
+	moved = idOf(&st)
 	there, stThere, err := k.m.Lookup(&r.Cred, target, newName)
 	if err != nil {
-		return move, nil // whatever it is, the rename says so
+		return move, moved, replaced, nil // whatever it is, the rename says so
 	}
 	k.m.Put(there)
+	replaced = idOf(&stThere)
 	switch {
-	case idOf(&st) == idOf(&stThere):
-		return stay, nil
+	case moved == replaced:
+		how = stay
 	case stThere.Type != fsal.Directory && stThere.Nlink > 1:
-		return linked, nil
+		how = linked
 	case n.id != d.id && st.Type == fsal.Directory && stThere.Type == fsal.Directory:
-		return move, n.outside(&k, dir, idOf(&stThere))
+		err = n.outside(&k, dir, replaced)
+		return move, moved, replaced, err
 	}
-	return move, nil
+	return how, moved, replaced, nil
 }
 
 // still is a directory that did not change.

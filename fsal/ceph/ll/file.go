@@ -2,6 +2,7 @@
 
 package ll
 
+// #include <stdlib.h>
 // #include "shim.h"
 import "C"
 
@@ -49,6 +50,38 @@ var lockTypes = [...]C.int{fsal.Unlock: C.F_UNLCK, fsal.ReadLock: C.F_RDLCK, fsa
 func (m *Mount) Lock(fh Fh, t fsal.LockType, off, n, owner uint64) error {
 	return check(C.tg_lock(m.p, fh.p, lockTypes[t], C.uint64_t(off), C.uint64_t(n), C.uint64_t(owner)))
 }
+
+// Guard is whom to tell when a file's capabilities are wanted elsewhere.
+type Guard struct{ p *C.struct_tg_guard }
+
+// NewGuard makes a Guard that has the inode's number and snapshot written to a
+// descriptor, as NewMount does. It must outlive what it is used for.
+func NewGuard(events int, ino, snap uint64) *Guard {
+	p := (*C.struct_tg_guard)(C.malloc(C.sizeof_struct_tg_guard))
+	*p = C.struct_tg_guard{events: C.int(events), ino: C.uint64_t(ino), snap: C.uint64_t(snap)}
+	return &Guard{p}
+}
+
+// Free releases a Guard, if there is one.
+func (g *Guard) Free() {
+	if g != nil {
+		C.free(unsafe.Pointer(g.p))
+	}
+}
+
+// Delegate keeps a file's capabilities until Undelegate or Close: EAGAIN where it
+// cannot be. Unless Undelegate follows a recall within Identity.Recall, libcephfs ends
+// the Mount.
+func (m *Mount) Delegate(fh Fh, g *Guard, write bool) error {
+	var w C.int
+	if write {
+		w = 1
+	}
+	return check(C.tg_delegate(m.p, fh.p, g.p, w))
+}
+
+// Undelegate lets them go.
+func (m *Mount) Undelegate(fh Fh) { C.tg_undelegate(m.p, fh.p) }
 
 // Statfs returns what the cluster, or the quota of the directory, leaves room for.
 func (m *Mount) Statfs(in Inode) (s fsal.Statfs, err error) {

@@ -82,6 +82,7 @@ type Stat struct {
 type Identity struct {
 	UUID    string
 	Timeout uint32 // seconds after which the MDS ends a silent session
+	Recall  uint32 // seconds after which a delegation that is recalled must be back
 }
 
 func check(r C.int) error {
@@ -100,7 +101,7 @@ func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) 
 	defer C.free(unsafe.Pointer(cpath))
 	defer C.free(unsafe.Pointer(cuuid))
 	m := &Mount{}
-	r := C.tg_mount_start(cluster, cfs, cpath, cuuid, C.uint(id.Timeout), C.int(events), &m.p)
+	r := C.tg_mount_start(cluster, cfs, cpath, cuuid, C.uint(id.Timeout), C.uint(id.Recall), C.int(events), &m.p)
 	if r < 0 {
 		return nil, check(r)
 	}

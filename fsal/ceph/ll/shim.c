@@ -48,7 +48,7 @@ static mode_t no_umask(void *handle)
 	return 0;
 }
 
-int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, int events, tg_mount **out)
+int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, unsigned recall, int events, tg_mount **out)
 {
 	tg_mount *m;
 	int r = ceph_create_from_rados(&m, rados);
@@ -75,6 +75,8 @@ int tg_mount_start(void *rados, const char *fs, const char *path, const char *uu
 		.ino_release_cb = release_requested,
 	};
 	ceph_ll_register_callbacks(m, &callbacks);
+	// Refused where the MDS ends silent sessions sooner; then nothing is delegated.
+	ceph_set_deleg_timeout(m, recall);
 	*out = m;
 	return 0;
 fail:
@@ -320,6 +322,27 @@ int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t ow
 {
 	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = off, .l_len = n, .l_pid = 0 };
 	return ceph_ll_setlk(m, fh, &fl, owner, 0);
+}
+
+// The thread that calls this holds libcephfs's lock. It waits, if the pipe is full,
+// for a reader that does nothing else.
+static void recalled(Fh *fh, void *priv)
+{
+	(void)fh;
+	struct tg_guard *g = priv;
+	uint64_t v[2] = { g->ino, g->snap };
+	while (write(g->events, v, sizeof v) < 0 && errno == EINTR)
+		;
+}
+
+int tg_delegate(tg_mount *m, Fh *fh, struct tg_guard *g, int write)
+{
+	return ceph_ll_delegation(m, fh, write ? CEPH_DELEGATION_WR : CEPH_DELEGATION_RD, recalled, g);
+}
+
+void tg_undelegate(tg_mount *m, Fh *fh)
+{
+	ceph_ll_delegation(m, fh, CEPH_DELEGATION_NONE, NULL, NULL);
 }
 
 int tg_opendir(tg_mount *m, Inode *in, TG_WHO, struct ceph_dir_result **out)

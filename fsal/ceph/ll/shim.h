@@ -38,7 +38,7 @@ struct tg_entry {
 	char name[TG_NAME_MAX + 1];
 };
 
-int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, int events, tg_mount **out);
+int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, unsigned recall, int events, tg_mount **out);
 
 int tg_root(tg_mount *m, Inode **out, tg_stat *st);
 int tg_resolve(tg_mount *m, uint64_t ino, uint64_t snap, Inode **out, tg_stat *st);
@@ -65,6 +65,12 @@ int tg_read(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, char *buf, i
 int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync);
 int tg_sync(tg_mount *m, Inode *in, Fh *fh, int data_only);
 int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t owner);
+
+// Whom to tell of a recall.
+struct tg_guard { int events; uint64_t ino, snap; };
+
+int tg_delegate(tg_mount *m, Fh *fh, struct tg_guard *g, int write);
+void tg_undelegate(tg_mount *m, Fh *fh);
 
 int tg_opendir(tg_mount *m, Inode *in, TG_WHO, struct ceph_dir_result **out);
 int tg_readdir(tg_mount *m, struct ceph_dir_result *d, unsigned want, struct tg_entry *out, int max, int *eof);

@@ -1,0 +1,145 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+// A guard keeps a file's capabilities here: libcephfs's delegation. That one minds
+// users of this FS as well: it is refused while they have the file open, and has
+// them wait when they open the file or change its names. So guards are lifted
+// before such a call and put back after it; where that is refused, or somebody
+// outside was quicker, the delegation is recalled.
+type guard struct {
+	held  *ll.Guard // nil: none. Guarded by file.mu.
+	gen   uint64    // of held. Guarded by file.mu.
+	write bool      // Guarded by file.mu.
+}
+
+// guards are the files that are guarded. None of the locks of a client, a file or a
+// node is held when they are lifted or put back.
+type guards struct {
+	n     atomic.Int64 // of files
+	mu    sync.Mutex   // taken after a file's
+	files map[vino][]*file
+}
+
+func (g *guards) add(f *file) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.files[f.n.id], f) {
+		g.files[f.n.id] = append(g.files[f.n.id], f)
+		g.n.Add(1)
+	}
+}
+
+func (g *guards) drop(f *file) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id := f.n.id
+	i := slices.Index(g.files[id], f)
+	if i < 0 {
+		return
+	}
+	g.n.Add(-1)
+	if g.files[id] = slices.Delete(g.files[id], i, i+1); len(g.files[id]) == 0 {
+		delete(g.files, id)
+	}
+}
+
+// lift takes the guards from what a call will use, and returns what putBack takes.
+func (g *guards) lift(ids ...vino) (lifted []*file) {
+	if g.n.Load() == 0 {
+		return nil
+	}
+	g.mu.Lock()
+	for _, id := range ids {
+		lifted = append(lifted, g.files[id]...)
+	}
+	g.mu.Unlock()
+	for _, f := range lifted {
+		f.guarded(func(m *ll.Mount) { m.Undelegate(f.fh) })
+	}
+	return lifted
+}
+
+func (g *guards) putBack(lifted []*file) {
+	for _, f := range lifted {
+		f.guarded(func(m *ll.Mount) {
+			if m.Delegate(f.fh, f.guard.held, f.guard.write) != nil {
+				f.n.fs.recalls.ask(f.n.id)
+			}
+		})
+	}
+}
+
+var _ fsal.Delegator = (*file)(nil)
+
+// Delegate guards the file.
+func (f *file) Delegate(r *fsal.Req, write bool) error {
+	if f.n.id.snap != ll.Head {
+		return nil // nobody writes a snapshot
+	}
+	k, _, fh, err := f.begin(r)
+	if err != nil {
+		return err
+	}
+	defer k.end()
+	// While it is open for writing nothing less is granted.
+	write = write || f.flags&fsal.OpenWrite != 0
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := f.guard.held
+	held := ll.NewGuard(f.n.fs.recalls.sink(), f.n.id.ino, f.n.id.snap)
+	if old != nil && f.guard.gen == k.gen {
+		k.m.Undelegate(fh)
+	}
+	err = k.m.Delegate(fh, held, write)
+	if err == nil {
+		f.guard = guard{held, k.gen, write}
+		f.n.fs.guards.add(f)
+	} else {
+		held.Free()
+		f.guard = guard{}
+		f.n.fs.guards.drop(f)
+	}
+	old.Free()
+	if err = k.judge(err); err != nil {
+		return syscall.EAGAIN
+	}
+	return nil
+}
+
+// Undelegate ends it.
+func (f *file) Undelegate() {
+	f.guarded(func(m *ll.Mount) { m.Undelegate(f.fh) })
+	f.unguard()
+}
+
+// guarded calls do with f's lock held if f has a guard in the present generation.
+func (f *file) guarded(do func(*ll.Mount)) {
+	c := f.n.c
+	c.settle(c.gen.Load(), func(m *ll.Mount) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.guard.held != nil && f.guard.gen == c.gen.Load() {
+			do(m)
+		}
+	})
+}
+
+// unguard follows when libcephfs has nothing of f's guard any more.
+func (f *file) unguard() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.n.fs.guards.drop(f)
+	f.guard.held.Free()
+	f.guard = guard{}
+}
