@@ -13,6 +13,7 @@ import (
 // The bounds of a memory.
 const (
 	maxEntries    = 4096
+	maxUnderWay   = maxEntries / 2
 	lookupTimeout = 20 * time.Second
 	failureLife   = 2 * time.Second // how long a failure holds
 	staleLife     = time.Hour       // how long what was found holds while nothing new can be
@@ -29,8 +30,9 @@ type memory[V any] struct {
 	warnings *rate.Limiter
 	find     func(context.Context, string) (V, error)
 
-	mu      sync.Mutex
-	entries map[string]*entry[V] // Guarded by mu. At most maxEntries.
+	mu       sync.Mutex
+	entries  map[string]*entry[V] // Guarded by mu. At most maxEntries.
+	underWay int                  // Guarded by mu. Lookups, at most maxUnderWay.
 }
 
 // entry is the outcome of one lookup, once done is closed; then it is immutable.
@@ -80,29 +82,32 @@ func (m *memory[V]) entry(key string) (*entry[V], error) {
 	if old != nil && (!old.finished() || time.Now().Before(old.until)) {
 		return old, nil
 	}
-	if old == nil && len(m.entries) >= maxEntries && !m.forgetLocked() {
+	if m.underWay >= maxUnderWay {
 		return nil, errBusy
+	}
+	if old == nil && len(m.entries) >= maxEntries {
+		m.forgetLocked()
 	}
 	e := &entry[V]{done: make(chan struct{})}
 	m.entries[key] = e
+	m.underWay++
 	go m.lookUp(key, e, old)
 	return e, nil
 }
 
-// forgetLocked makes room for an entry; false if all are under way.
-func (m *memory[V]) forgetLocked() bool {
+// forgetLocked makes room for an entry. Half of them at least are finished.
+func (m *memory[V]) forgetLocked() {
 	for key, e := range m.entries { // in random order
 		if e.finished() {
 			delete(m.entries, key)
-			return true
+			return
 		}
 	}
-	return false
 }
 
 // lookUp fills e in; old is what was known before, or nil.
 func (m *memory[V]) lookUp(key string, e, old *entry[V]) {
-	defer close(e.done)
+	defer m.finish(e)
 	ctx, cancel := context.WithTimeout(m.ctx, lookupTimeout)
 	defer cancel()
 	value, err := m.find(ctx, key)
@@ -121,4 +126,11 @@ func (m *memory[V]) lookUp(key string, e, old *entry[V]) {
 		m.log.Warn("clients are not judged by name: "+m.what+" cannot be found; the name service of this host does not answer",
 			zap.String("of", key), zap.Error(err))
 	}
+}
+
+func (m *memory[V]) finish(e *entry[V]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.underWay--
+	close(e.done)
 }

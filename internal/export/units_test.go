@@ -240,7 +240,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(m.entries) != maxEntries {
 		t.Errorf("%d entries", len(m.entries))
 	}
-	for i := range maxEntries {
+	for i := range maxUnderWay {
 		if _, err := m.entry(fmt.Sprint("slow", i)); err != nil {
 			t.Fatal(err)
 		}
