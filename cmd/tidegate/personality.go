@@ -1,19 +1,19 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/internal/config"
 )
 
 // commandFor returns the command that this program is by the name it was called by.
 func commandFor(name string) *cobra.Command {
-	switch filepath.Base(name) {
-	case ganeshaName:
+	if filepath.Base(name) == ganeshaName {
 		return ganeshaCommand()
 	}
 	return tidegateCommand()
@@ -31,6 +31,7 @@ const (
 // ganeshaFlags are what nfs-ganesha's daemon takes.
 type ganeshaFlags struct {
 	version    bool
+	defaults   bool
 	foreground bool
 	config     string
 	log        string
@@ -53,8 +54,13 @@ func ganeshaCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if g.version {
-				fmt.Fprintf(cmd.OutOrStdout(), "NFS-Ganesha Release = V%s\ntidegate %s\n", ganeshaRelease, release())
+			out := cmd.OutOrStdout()
+			switch {
+			case g.version:
+				fmt.Fprintf(out, "NFS-Ganesha Release = V%s\ntidegate %s\n", ganeshaRelease, release())
+				return nil
+			case g.defaults:
+				config.Sources{}.Load(cmd.Context()).Print(out)
 				return nil
 			}
 			if err := g.run(cmd); err != nil {
@@ -67,6 +73,7 @@ func ganeshaCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVarP(&g.version, "version", "v", false, "print the version")
 	f.BoolVarP(&g.version, "release", "@", false, "print the version")
+	f.BoolVarP(&g.defaults, "defaults", "T", false, "print the default configuration")
 	f.BoolVarP(&g.foreground, "foreground", "F", false, "stay in the foreground")
 	f.StringVarP(&g.config, "config", "f", ganeshaConfig, "configuration")
 	f.StringVarP(&g.log, "log", "L", "", "STDERR, STDOUT, SYSLOG or a file to log to (default SYSLOG in the background)")
@@ -109,9 +116,5 @@ func (g *ganeshaFlags) run(cmd *cobra.Command) error {
 		}
 		defer release()
 	}
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return serve(ctx, s, func(flag string) bool { return slices.Contains(given, flag) })
+	return serve(cmd.Context(), s, func(flag string) bool { return slices.Contains(given, flag) })
 }

@@ -160,6 +160,13 @@ func TestGaneshaRefuses(t *testing.T) {
 	}
 }
 
+func TestGaneshaDefaults(t *testing.T) {
+	out, err := newGanesha(t).command("-T").Output()
+	if err != nil || !bytes.Contains(out, []byte("    NFS_Port = 2049;")) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // Orchestrators look for digits and dots.
 func TestGaneshaVersion(t *testing.T) {
 	for _, flag := range []string{"-v", "-@"} {
