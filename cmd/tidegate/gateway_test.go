@@ -351,7 +351,7 @@ func TestExportsUnderLoad(t *testing.T) {
 	var load sync.WaitGroup
 	var total int64
 	var mu sync.Mutex
-	for i := range 4 {
+	for i := range 2 {
 		s := r.mount(fmt.Sprint("client", i))
 		f := r.file(s, "/a", fmt.Sprint("f", i))
 		load.Go(func() {
