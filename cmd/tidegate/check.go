@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/internal/config"
-	"github.com/tidegate/tidegate/internal/export"
 )
 
 const defaultConfig = "/etc/tidegate/tidegate.conf"
@@ -19,6 +18,7 @@ func checkCommand() *cobra.Command {
 		Short: "Show what a configuration comes to, and everything there is to say about it",
 		Long: "Reads a configuration in nfs-ganesha's language and prints the settings that are in force, each with where it is from. " +
 			"What there is to say about it goes to standard error, in lines of FILE:LINE:COLUMN. " +
+			"The exit status is 1 if 'tidegate serve' would refuse it. " +
 			"Without FILE it reads " + defaultConfig + ".",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,22 +43,23 @@ func checkFile(cmd *cobra.Command, file string) error {
 	objects := newObjects()
 	defer objects.Close()
 	c := config.Sources{Fetch: objects.fetch}.Load(cmd.Context(), file)
-	faults := 0
+	found := make(map[string]bool)
 	for _, f := range c.Findings {
+		found[f.String()] = true
 		fmt.Fprintln(cmd.ErrOrStderr(), f)
-		if f.Severity == config.Error {
-			faults++
+	}
+	var wrong faults
+	errors.As(faultsOf(c), &wrong)
+	for _, line := range wrong {
+		if !found[line] {
+			fmt.Fprintln(cmd.ErrOrStderr(), line)
 		}
 	}
-	for _, x := range c.Exports {
-		if _, err := export.New(&x); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), err)
-			faults++
-		}
+	if !c.Failed() {
+		c.Print(cmd.OutOrStdout())
 	}
-	if faults > 0 {
-		return failure{fmt.Errorf("%s: errors: %d", file, faults)}
+	if len(wrong) > 0 {
+		return failure{fmt.Errorf("%s cannot be served; faults: %d", file, len(wrong))}
 	}
-	c.Print(cmd.OutOrStdout())
 	return nil
 }
