@@ -194,9 +194,7 @@ func TestReload(t *testing.T) {
 	r.file(s, "/c", "f")
 
 	r.write(memExport(1, "/elsewhere"))
-	if err := ask(t.Context(), r.running.stateDir, "POST", reloadPath, &outcome{}); err != nil {
-		t.Fatal(err)
-	}
+	r.must(reloadCommand(), "")
 	if _, err := s.Write(t.Context(), a.FH, a.Stateid, 0, wire.FileSync, []byte("x")); err != nil {
 		t.Errorf("an open in an export with another place: %v", err)
 	}

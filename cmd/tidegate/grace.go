@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -74,74 +72,49 @@ func statusOf(s grace.Status, m *membership) graceStatus {
 
 func graceCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "grace", Short: "See or end the grace period of a running server, and manage that of a cluster"}
-	var stateDir string
-	for _, ask := range []*cobra.Command{graceStatusCommand(&stateDir), graceEndCommand(&stateDir)} {
-		ask.Flags().StringVar(&stateDir, "state-dir", defaultStateDir(), "the server's state directory")
-		cmd.AddCommand(ask)
-	}
+	cmd.AddCommand(graceStatusCommand(), graceEndCommand())
 	cmd.AddCommand(clusterCommands()...)
 	return cmd
 }
 
-func graceStatusCommand(stateDir *string) *cobra.Command {
-	var asJSON bool
+func graceStatusCommand() *cobra.Command {
+	var a asking
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the epochs, who is on record, who is done and the time left",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var s graceStatus
-			if err := ask(cmd.Context(), *stateDir, http.MethodGet, gracePath, &s); err != nil {
-				return failure{err}
-			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
-			}
-			s.print(cmd.OutOrStdout())
-			return nil
+			return tell(cmd, &a, get(gracePath, nil), printGrace)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	a.register(cmd)
 	return cmd
 }
 
-func graceEndCommand(stateDir *string) *cobra.Command {
+func graceEndCommand() *cobra.Command {
+	var a asking
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "end --force",
 		Short: "End the grace period now: clients that are not done lose what they have not reclaimed",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var s graceStatus
 			if !force {
 				return errors.New("clients that have not reclaimed their opens and locks lose them, and their applications " +
 					"may see errors; see them with 'tidegate grace status', and add --force to go on")
 			}
-			if err := ask(cmd.Context(), *stateDir, http.MethodPost, graceEndPath, &s); err != nil {
-				return failure{err}
-			}
-			fmt.Fprintln(cmd.ErrOrStderr(), "warning: the grace period ends now; what was not reclaimed is lost")
-			s.print(cmd.OutOrStdout())
-			return nil
+			return tell(cmd, &a, question{method: http.MethodPost, path: graceEndPath}, func(w io.Writer, s *graceStatus) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning: the grace period ends now; what was not reclaimed is lost")
+				printGrace(w, s)
+			})
 		},
 	}
+	a.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "end it although clients may lose state")
 	return cmd
 }
 
-// askTimeout bounds how long a command waits for the server.
-const askTimeout = 10 * time.Second
-
-func ask(ctx context.Context, stateDir, method, path string, out any) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return admin.NewClient(admin.SocketIn(stateDir)).Call(ctx, method, path, nil, out)
-}
-
-func (s *graceStatus) print(w io.Writer) {
+func printGrace(w io.Writer, s *graceStatus) {
 	fmt.Fprintf(w, "grace period: %s\n", s.Phase)
 	fmt.Fprintf(w, "epochs: current %d, recovering %d\n", s.Current, s.Recovering)
 	if s.Left > 0 {
