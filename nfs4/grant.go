@@ -91,8 +91,8 @@ func (g *Grant) takes(flavor uint32) bool {
 	return false
 }
 
-// squash returns whom cred acts as. Groups that must be changed are put into
-// scratch, which has room for all of them.
+// squash returns whom cred acts as. Groups that may have to change are put into
+// scratch, as far as it has room.
 func (g *Grant) squash(cred rpc.Cred, scratch []uint32) fsal.Cred {
 	root := cred.UID == 0
 	switch {
