@@ -3,11 +3,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ceph/go-ceph/rados"
@@ -227,4 +230,45 @@ func TestObjects(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", test.url, err, test.want)
 		}
 	}
+}
+
+// Clients of an export of CephFS notice nothing while others come and go, and
+// those leave no session behind.
+func TestCephExportsUnderLoad(t *testing.T) {
+	m := newManaged(t)
+	head := fmt.Sprintf("CEPH { Ceph_Conf = %q; }\n", m.Conf())
+	export := func(id int, pseudo string) string {
+		return fmt.Sprintf("EXPORT { Export_Id = %d; Path = /; Pseudo = %s; FSAL { Name = CEPH; User_Id = nfs; Filesystem = %s; } }\n", id, pseudo, cephtest.FS)
+	}
+	r := newRig(t, t.TempDir(), head+export(1, "/one"))
+	s, other := r.mount("client"), r.mount("other")
+	f := r.file(s, "/one", "f")
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	load.Go(func() {
+		for i := uint64(0); ctx.Err() == nil; i++ {
+			if _, err := s.Write(t.Context(), f.FH, f.Stateid, i%64*4096, wire.FileSync, make([]byte, 4096)); err != nil {
+				t.Errorf("WRITE %d: %v", i, err)
+				return
+			}
+		}
+	})
+	for i := range 20 {
+		pseudo := fmt.Sprintf("/b%d", i%3)
+		r.write(head + export(1, "/one") + export(2+i%2, pseudo))
+		r.must(reloadCommand(), "")
+		r.file(other, pseudo, "g") // and left open
+	}
+	stop()
+	load.Wait()
+	r.write(head + export(1, "/one"))
+	r.must(reloadCommand(), "")
+	r.eventually("the sessions of the others are gone", func() bool {
+		list, err := m.Sessions(cephtest.FS + ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = slices.DeleteFunc(list, func(x cephtest.Session) bool { return !strings.HasPrefix(x.Metadata.UUID, "ganesha-") })
+		return len(list) == 1 && strings.HasSuffix(list[0].Metadata.UUID, "-0001")
+	})
 }
