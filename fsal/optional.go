@@ -90,9 +90,10 @@ type Locker interface {
 type Delegator interface {
 	// Delegate holds back, from now until Undelegate, whoever outside wants to
 	// write the file or, with write, to use it at all; Upcalls.Recall is called
-	// with the file's Key when somebody does. The FS is lost, as Upcalls.Lost
-	// tells, if Undelegate does not follow within RecallLimit. EAGAIN where
-	// somebody uses the file so by now; a later call replaces an earlier one.
+	// with the file's Key when somebody does, or when it can be held back no more.
+	// The FS is lost, as Upcalls.Lost tells, if Undelegate does not follow within
+	// RecallLimit. EAGAIN where somebody uses the file so by now, and where it is
+	// never done; a later call replaces an earlier one.
 	Delegate(r *Req, write bool) error
 	// Undelegate lets the others go on. Close does so as well.
 	Undelegate()

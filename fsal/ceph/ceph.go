@@ -86,8 +86,8 @@ type FS struct {
 	refs     atomic.Int64 // Nodes and Files that are out
 	lost     atomic.Int64 // clients that are being replaced
 	evicted  atomic.Uint64
-	up       fsal.Upcalls    // set by Watch, before any call
-	ctx      context.Context // of the tasks
+	up       atomic.Pointer[fsal.Upcalls] // nil before Watch
+	ctx      context.Context              // of the tasks
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
 	releases demands // of references that the MDS wants dropped
@@ -122,9 +122,9 @@ func (o *openSet) has(id vino) bool {
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls), up: deaf{}}
+	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls)}
 	fs.open.files = map[vino]int{}
-	fs.guards.files = map[vino][]*file{}
+	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
 		return nil, err
@@ -158,8 +158,8 @@ func Open(cfg Config) (_ *FS, err error) {
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}
-	fs.tasks.Go(func() { fs.releases.hand(func(id vino) { fs.up.Release(fs.key(id)) }) })
-	fs.tasks.Go(func() { fs.recalls.hand(func(id vino) { fs.up.Recall(fs.key(id)) }) })
+	fs.tasks.Go(func() { fs.releases.hand(func(id vino) { fs.upcalls().Release(fs.key(id)) }) })
+	fs.tasks.Go(func() { fs.recalls.hand(fs.recall) })
 	return fs, nil
 }
 
@@ -306,7 +306,19 @@ func (fs *FS) WriteVerifier() uint64 { return fs.verifier.Load() }
 func (fs *FS) Limits() fsal.Limits { return fs.limits }
 
 // Watch registers who is told of losses and of pressure.
-func (fs *FS) Watch(up fsal.Upcalls) { fs.up = up }
+func (fs *FS) Watch(up fsal.Upcalls) { fs.up.Store(&up) }
+
+func (fs *FS) upcalls() fsal.Upcalls {
+	if up := fs.up.Load(); up != nil {
+		return *up
+	}
+	return deaf{}
+}
+
+func (fs *FS) recall(id vino) {
+	fs.guards.ask(id)
+	fs.upcalls().Recall(fs.key(id))
+}
 
 // Mounted returns how many libcephfs clients are mounted, and how often one was
 // evicted.

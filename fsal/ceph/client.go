@@ -269,7 +269,7 @@ func (c *client) replace(ctx context.Context, reason error) {
 	began := time.Now()
 	c.unmount(false)
 	c.fs.verifier.Add(1) // after the last write under the one before
-	c.fs.up.Lost(reason)
+	c.fs.upcalls().Lost(reason)
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := c.mount()
 		if err == nil {

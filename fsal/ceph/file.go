@@ -81,6 +81,9 @@ func (f *file) begin(ctx context.Context) (k call, in ll.Inode, fh ll.Fh, err er
 	if k, err = f.n.c.enter(ctx); err != nil {
 		return k, in, fh, err
 	}
+	if f.n.fs.guards.n.Load() > 0 {
+		f.n.c.watched(k.turn)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gen != k.gen {

@@ -17,6 +17,12 @@ import (
 // them wait when they open the file or change its names. So guards are lifted
 // before such a call and put back after it; where that is refused, or somebody
 // outside was quicker, the delegation is recalled.
+//
+// From a recall on libcephfs starts nothing on the file, not even a write, until it
+// is given back. Who has a delegation for reading may ask for attributes before he
+// returns it; so a guard yields to any call that is then kept waiting. Who has one
+// for writing has to write first, before others see the file, and cannot: there are
+// none.
 type guard struct {
 	held  *ll.Guard // nil: none. Guarded by file.mu.
 	gen   uint64    // of held. Guarded by file.mu.
@@ -26,9 +32,10 @@ type guard struct {
 // guards are the files that are guarded. None of the locks of a client, a file or a
 // node is held when they are lifted or put back.
 type guards struct {
-	n     atomic.Int64 // of files
-	mu    sync.Mutex   // taken after a file's
-	files map[vino][]*file
+	n     atomic.Int64     // of files
+	mu    sync.Mutex       // taken after a file's
+	files map[vino][]*file // Guarded by mu.
+	asked map[vino]bool    // files that somebody outside wants. Guarded by mu.
 }
 
 func (g *guards) add(f *file) {
@@ -51,6 +58,32 @@ func (g *guards) drop(f *file) {
 	g.n.Add(-1)
 	if g.files[id] = slices.Delete(g.files[id], i, i+1); len(g.files[id]) == 0 {
 		delete(g.files, id)
+		delete(g.asked, id)
+	}
+}
+
+// ask notes that somebody outside wants a file.
+func (g *guards) ask(id vino) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.files[id]) > 0 {
+		g.asked[id] = true
+	}
+}
+
+// yield lets others have what they asked a client for.
+func (g *guards) yield(c *client) {
+	var files []*file
+	g.mu.Lock()
+	for id := range g.asked {
+		if c.fs.clientOf(id) == c {
+			files = append(files, g.files[id]...)
+			delete(g.asked, id)
+		}
+	}
+	g.mu.Unlock()
+	for _, f := range files {
+		f.Undelegate()
 	}
 }
 
@@ -82,8 +115,11 @@ func (g *guards) putBack(lifted []*file) {
 
 var _ fsal.Delegator = (*file)(nil)
 
-// Delegate guards the file.
+// Delegate guards the file against writers.
 func (f *file) Delegate(r *fsal.Req, write bool) error {
+	if write {
+		return syscall.EAGAIN
+	}
 	if f.n.id.snap != ll.Head {
 		return nil // nobody writes a snapshot
 	}
@@ -93,7 +129,7 @@ func (f *file) Delegate(r *fsal.Req, write bool) error {
 	}
 	defer k.end()
 	// While it is open for writing nothing less is granted.
-	write = write || f.flags&fsal.OpenWrite != 0
+	write = f.flags&fsal.OpenWrite != 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.guard.held

@@ -42,7 +42,11 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		}
 	}
 	defer n.fs.guards.putBack(n.fs.guards.lift(moved, replaced))
-	return n.rename(r, c, name, d, newName)
+	from, to, err = n.rename(r, c, name, d, newName)
+	if how == onto && err == syscall.ENOTEMPTY {
+		err = syscall.EISDIR
+	}
+	return from, to, err
 }
 
 func (n *node) rename(r *fsal.Req, c *client, name string, d *node, newName string) (from, to fsal.DirChange, err error) {
@@ -75,6 +79,8 @@ const (
 	// and is sure that they are not there (Client::put_request). So a client does it
 	// that nobody asks for names.
 	linked
+	// onto a directory something else cannot be moved, whether it is empty or not.
+	onto
 )
 
 // plan decides how a rename is done, and finds what is moved and replaced by it. A
@@ -108,6 +114,8 @@ func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int,
 	switch {
 	case moved == replaced:
 		how = stay
+	case stThere.Type == fsal.Directory && st.Type != fsal.Directory:
+		how = onto
 	case stThere.Type != fsal.Directory && stThere.Nlink > 1:
 		how = linked
 	case n.id != d.id && st.Type == fsal.Directory && stThere.Type == fsal.Directory:

@@ -71,6 +71,7 @@ func (t *turns) longest(c *client) (most time.Duration) {
 const (
 	stalled = 8 * time.Millisecond
 	glances = 4 * time.Millisecond
+	yields  = 30 * time.Millisecond // guards do, to a call that takes so long
 )
 
 // watched says that a call of c asks an MDS.
@@ -91,6 +92,9 @@ func (c *client) prod(ctx context.Context) {
 		switch {
 		case most >= next:
 			c.settle(c.gen.Load(), func(m *ll.Mount) { m.Flush() })
+			if most > yields {
+				c.fs.guards.yield(c)
+			}
 			next = 2 * most
 		case most < stalled:
 			next = stalled

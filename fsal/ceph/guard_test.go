@@ -1,0 +1,98 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+)
+
+// recalls notes which delegations an FS wants back.
+type recalls struct {
+	deaf
+	wanted chan fsal.Key
+}
+
+func (u recalls) Recall(k fsal.Key) { u.wanted <- k }
+
+// TestDelegation has another client of CephFS use a file that is delegated: it
+// waits until the delegation that is then recalled is given back.
+func TestDelegation(t *testing.T) {
+	x := newRig(t, 1)
+	fs := x.open()
+	defer fs.Retire()
+	up := recalls{wanted: make(chan fsal.Key, 10)}
+	fs.Watch(up)
+	root := x.root(fs)
+	defer root.Put()
+	r := request(0)
+	c, err := root.Create(r, "f", fsal.CreateSpec{
+		Mode: fsal.CreateGuarded, Open: rw, Attr: fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o644},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Node.Put()
+	if _, _, err := c.File.WriteAt(r, []byte("ours"), 0, fsal.FileSync); err != nil {
+		t.Fatal(err)
+	}
+	c.File.Close()
+	for _, y := range []struct {
+		what   string
+		flags  fsal.OpenFlags
+		others string
+		asks   bool // whether the holder asks for attributes before he gives back
+	}{
+		{"given back", fsal.OpenRead, `fd = fs.open(%q, "r+"); fs.write(fd, b"THEY", 0); fs.fsync(fd, 0)`, false},
+		{"asked", fsal.OpenRead, `fd = fs.open(%q, "r+"); fs.write(fd, b"they", 0); fs.fsync(fd, 0)`, true},
+		{"open for writing", rw, `fd = fs.open(%q, "r"); assert fs.read(fd, 0, 10) == b"they"`, false},
+	} {
+		t.Run(y.what, func(t *testing.T) {
+			f, err := c.Node.Open(r, y.flags)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			d := f.(fsal.Delegator)
+			eventually(t, "delegate", func() error { return d.Delegate(r, false) })
+			cmd := shared.PythonCmd(fmt.Sprintf(y.others, x.cfg.Path+"/f"))
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			others := make(chan error, 1)
+			go func() { others <- cmd.Wait() }()
+			select {
+			case k := <-up.wanted:
+				if k != c.Node.Key() {
+					t.Error("another file's delegation is recalled")
+				}
+			case err := <-others:
+				t.Fatal("others did not wait: ", err)
+			case <-time.After(replacedWithin):
+				t.Fatal("no recall")
+			}
+			select {
+			case err := <-others:
+				t.Fatal("others went on before the delegation was given back: ", err)
+			default:
+			}
+			began := time.Now()
+			if y.asks {
+				if _, err := c.Node.Getattr(r); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("attributes came after %v", took)
+				}
+			}
+			d.Undelegate()
+			if err := <-others; err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("others went on, and ended, within %v", time.Since(began).Round(time.Millisecond))
+		})
+	}
+}
