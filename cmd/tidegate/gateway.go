@@ -119,8 +119,8 @@ func (g *gateway) attend(ctx context.Context) {
 	}
 }
 
-// firstOpens is how long a start waits for file systems before it serves without,
-// flagOpens that of a command line, which is wrong if none of them can be opened.
+// firstOpens is how long a start or a reload waits for file systems before it goes
+// on without, flagOpens that of a command line, which is wrong if none of them can be opened.
 const (
 	firstOpens = 3 * time.Second
 	flagOpens  = 15 * time.Second
@@ -198,17 +198,19 @@ func (g *gateway) reload(ctx context.Context) (outcome, error) {
 // change runs edit, which changes what the configuration is read from, and puts
 // that in force. If it cannot be it is undone.
 func (g *gateway) change(ctx context.Context, edit func() (undo func(), err error)) (outcome, error) {
-	out, fresh, err := g.edit(ctx, edit)
+	out, fresh, err := g.apply(ctx, edit)
 	if err != nil {
 		return out, err
 	}
-	g.exports.await(ctx, fresh)
+	first, cancel := context.WithTimeout(ctx, firstOpens)
+	defer cancel()
+	g.exports.await(first, fresh)
 	out.Absent = g.exports.missing()
 	g.log.Info("configuration reloaded", zap.Int("exports", out.Exports))
 	return out, nil
 }
 
-func (g *gateway) edit(ctx context.Context, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
+func (g *gateway) apply(ctx context.Context, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	undo, err := edit()
