@@ -101,7 +101,8 @@ func (l *listing) add(e *fsal.DirEntry) bool {
 		return false
 	}
 	s := l.subject(e)
-	if s.failed != wire.OK && !l.want.Has(wire.AttrRdattrError) {
+	// READDIR itself never answers WRONGSEC (RFC 8881, 18.29.4).
+	if s.failed != wire.OK && s.failed != wire.ErrWrongSec && !l.want.Has(wire.AttrRdattrError) {
 		l.status = s.failed
 		return false
 	}

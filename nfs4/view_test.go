@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // The pseudo file system shows a client what leads to exports that it sees, and
@@ -164,4 +165,60 @@ func TestSlowJudge(t *testing.T) {
 	}
 	close(release)
 	<-done
+}
+
+// An export says which flavors it takes, to who comes by another one too, and is
+// listed for him without its attributes (RFC 8881, 18.29.4).
+func TestFlavors(t *testing.T) {
+	g := Unrestricted()
+	g.Flavors = FlavorSys
+	first, second := twoExports(t)[0], twoExports(t)[1]
+	first.Judge = granting(g)
+	s := newServer(t, first, second)
+	c := connect(t, s, 1)
+	fh := c.fh(firstPath)
+	c.cred = rpc.Cred{Flavor: rpc.AuthNone}
+	name := []byte(firstPath[1:])
+	for _, ops := range [][]wire.Args{
+		at("/", wire.SecinfoArgs{Name: name}),
+		{wire.PutFHArgs{Object: fh}, wire.SecinfoNoNameArgs{Style: wire.SecinfoStyleCurrentFH}},
+	} {
+		got := c.ok(ops...).(wire.SecinfoRes).Flavors
+		if len(got) != 1 || got[0].Flavor != rpc.AuthSys {
+			t.Errorf("%v: %+v", ops, got)
+		}
+	}
+	c.fails(wire.ErrWrongSec, at(firstPath)...)
+	c.fails(wire.ErrWrongSec, wire.PutFHArgs{Object: fh}, wire.OpenArgs{
+		ShareAccess: wire.OpenShareAccessRead, Owner: wire.StateOwner{ClientID: c.owner, Owner: []byte("o")},
+		Claim: wire.OpenClaim{Claim: wire.ClaimNull, File: name},
+	})
+	c.ok(wire.PutFHArgs{Object: fh}, wire.LookuppArgs{}, wire.GetFHArgs{})
+
+	for _, want := range []wire.Bitmap{wire.BitmapOf(wire.AttrRdattrError, wire.AttrFileID), wire.BitmapOf(wire.AttrFileID)} {
+		entries := c.ok(at("/", wire.ReaddirArgs{MaxCount: 4096, AttrRequest: want})...).(wire.ReaddirRes).Entries
+		if len(entries) != 2 {
+			t.Errorf("%d entries", len(entries))
+		}
+		for _, e := range entries {
+			if told := e.Attrs.Mask.Has(wire.AttrFileID); told == (string(e.Name) == string(name)) {
+				t.Errorf("%s: %v", e.Name, e.Attrs)
+			}
+		}
+	}
+}
+
+// An export bounds what is read and written at once.
+func TestMaxIO(t *testing.T) {
+	s := newServer(t, Export{ID: firstID, Path: firstPath, FS: memory(t), MaxRead: 5, MaxWrite: 7})
+	c := connect(t, s, 1)
+	f := c.file(firstPath, "f", wire.OpenShareAccessBoth, wire.OpenShareDenyNone)
+	wrote := c.ok(on(f, wire.WriteArgs{Stateid: f.id, Stable: wire.FileSync, Data: make([]byte, 100)})...).(wire.WriteRes)
+	read := c.ok(on(f, wire.ReadArgs{Stateid: f.id, Count: 100})...).(wire.ReadRes)
+	if wrote.Count != 7 || len(read.Data) != 5 || read.EOF {
+		t.Errorf("wrote %d, read %d, end %v", wrote.Count, len(read.Data), read.EOF)
+	}
+	if got := c.attrs(firstPath, wire.AttrMaxRead, wire.AttrMaxWrite).Values; got[7] != 5 || got[15] != 7 {
+		t.Errorf("%v", got)
+	}
 }
