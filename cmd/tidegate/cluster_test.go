@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,7 @@ type town struct {
 	at   place
 	pool *pool
 	db   *cluster.Database
+	conf string // of exports; "": one by a flag
 }
 
 func newTown(t *testing.T, ceph *cephtest.Cluster, namespace string, members ...string) *town {
@@ -81,6 +83,7 @@ type gate struct {
 	*town
 	name, addr, dir string
 	args            []string
+	command         *exec.Cmd // of another program, instead of args
 	cmd             *exec.Cmd
 }
 
@@ -88,25 +91,31 @@ type gate struct {
 func (c *town) gateway(name string, more ...string) *gate {
 	c.Helper()
 	g := &gate{town: c, name: name, addr: freeAddr(c.T), dir: c.TempDir()}
-	g.args = append([]string{
-		"serve", "--export", "ceph:cephfs:/=/fs", "--no-delegations", "/fs", "--listen", g.addr, "--monitor", "", "--state-dir", g.dir,
+	export := []string{"serve", "--export", "ceph:cephfs:/=/fs", "--no-delegations", "/fs"}
+	if c.conf != "" {
+		export = []string{"serve", "--config", c.conf}
+	}
+	g.args = slices.Concat(export, []string{
+		"--listen", g.addr, "--monitor", "", "--state-dir", g.dir,
 		"--node-id", name, "--ceph-conf", c.at.conf, "--recovery-backend", backendCluster, "--rados-namespace", c.at.namespace,
 		"--lease", "60s", "--grace", "60s",
-	}, more...)
-	c.Cleanup(func() {
-		if g.cmd != nil {
-			g.kill()
-		}
-		// What it holds in CephFS would hold up the next test for minutes.
-		if _, err := c.pool.evict(context.Background(), "ganesha-"+name+"-"); err != nil {
-			c.Error(err)
-		}
-		if c.Failed() {
-			c.Logf("the log of %s:\n%s", name, g.log())
-		}
-	})
+	}, more)
+	c.Cleanup(g.cleanup)
 	g.start()
 	return g
+}
+
+func (g *gate) cleanup() {
+	if g.cmd != nil {
+		g.kill()
+	}
+	// What it holds in CephFS would hold up the next test for minutes.
+	if _, err := g.pool.evict(context.Background(), "ganesha-"+g.name+"-"); err != nil {
+		g.Error(err)
+	}
+	if g.Failed() {
+		g.Logf("the log of %s:\n%s", g.name, g.log())
+	}
 }
 
 func (g *gate) start() {
@@ -124,6 +133,9 @@ func (g *gate) launch() {
 	}
 	defer log.Close()
 	g.cmd = program(g.T, "tidegate", g.args...)
+	if g.command != nil {
+		g.cmd = exec.Command(g.command.Path, g.command.Args[1:]...)
+	}
 	g.cmd.Stderr = log
 	if err := g.cmd.Start(); err != nil {
 		g.Fatal(err)

@@ -19,6 +19,7 @@ func TestGateways(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, func(members ...string) *town){
 		"life": life, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
 		"dead member": deadMember, "what to do": whatToDo, "alone": alone, "taken twice": takenTwice,
+		"beside nfs-ganesha": beside,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(members ...string) *town { return newTown(t, ceph, strings.ReplaceAll(name, " ", "-"), members...) })
