@@ -122,6 +122,7 @@ func (s *server) empty(t *testing.T) {
 	defer poll.Stop()
 	for {
 		stats, delegs := s.nfs.State().Stats(), s.nfs.State().Delegations()
+		stats.Granted, stats.Recalled, stats.Returned, stats.Revoked = 0, 0, 0, 0 // since the start
 		if stats == (state.Stats{}) && delegs == 0 {
 			return
 		}
