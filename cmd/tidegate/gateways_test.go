@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,12 +13,13 @@ import (
 	"github.com/tidegate/tidegate/cluster"
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 func TestGateways(t *testing.T) {
 	ceph := newCeph(t)
 	for name, test := range map[string]func(*testing.T, func(members ...string) *town){
-		"life": life, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
+		"life": life, "identity": identities, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
 		"dead member": deadMember, "what to do": whatToDo, "alone": alone, "taken twice": takenTwice,
 		"beside nfs-ganesha": beside,
 	} {
@@ -75,6 +77,46 @@ func life(t *testing.T, found func(...string) *town) {
 	expect("both were stopped", true, need|enforce, need|enforce)
 	if _, err := c.pool.Read(t.Context(), fmt.Sprintf("rec-%016x:a", c.said().Rec-1)); err == nil {
 		t.Error("an old set of records is left")
+	}
+}
+
+// Gateways say that they are one scope and several servers, take each other's file
+// handles, and nothing else of each other's.
+func identities(t *testing.T, found func(...string) *town) {
+	c := found("a", "b")
+	ctx := t.Context()
+	a, b := c.gateway("a"), c.gateway("b")
+	x, y := a.holder("x"), b.holder("y")
+	ia, ib := x.s.Client.Info, y.s.Client.Info
+	if !bytes.Equal(ia.ServerScope, ib.ServerScope) || len(ia.ServerScope) == 0 {
+		t.Errorf("scopes %q and %q", ia.ServerScope, ib.ServerScope)
+	}
+	if bytes.Equal(ia.ServerOwner.MajorID, ib.ServerOwner.MajorID) {
+		t.Errorf("both are %q", ia.ServerOwner.MajorID)
+	}
+	if _, err := y.s.Getattr(ctx, x.fh, client.CommonAttrs()); err != nil {
+		t.Errorf("a file handle of the other: %v", err)
+	}
+	y.fh, y.open = x.fh, x.open
+	if err := patient(ctx, func() error { return y.lock(ctx, 0, false) }); !client.IsStatus(err, wire.ErrBadStateid) {
+		t.Errorf("a stateid of the other: %v", err)
+	}
+	conn, err := client.Dial(ctx, b.addr, client.Config{Minor: 1, Cred: rpc.Cred{Flavor: rpc.AuthSys}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, test := range []struct {
+		op   wire.Args
+		want wire.Status
+	}{
+		{wire.SequenceArgs{SessionID: x.s.ID, SequenceID: 1}, wire.ErrBadSession},
+		{wire.DestroyClientIDArgs{ClientID: x.s.Client.ID}, wire.ErrStaleClientID},
+	} {
+		reply, err := conn.Compound(ctx, 1, "", test.op)
+		if err != nil || reply.Status != test.want {
+			t.Errorf("%T of the other: %+v, %v; want %v", test.op, reply, err, test.want)
+		}
 	}
 }
 
