@@ -53,6 +53,8 @@ func TestDebianPackage(t *testing.T) {
 		exercise(t, addr, dir)
 	})
 
+	t.Run("systemd", func(t *testing.T) { underSystemd(t, deb) })
+
 	dpkg("--remove", "tidegate")
 	if _, err := os.Stat(installed("etc/tidegate/tidegate.conf")); err != nil {
 		t.Errorf("a removal takes the configuration: %v", err)
