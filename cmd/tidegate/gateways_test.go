@@ -5,8 +5,12 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +23,7 @@ import (
 func TestGateways(t *testing.T) {
 	ceph := newCeph(t)
 	for name, test := range map[string]func(*testing.T, func(members ...string) *town){
-		"life": life, "identity": identities, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
+		"life": life, "identity": identities, "outage": outage, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
 		"dead member": deadMember, "what to do": whatToDo, "alone": alone, "taken twice": takenTwice,
 		"beside nfs-ganesha": beside,
 	} {
@@ -427,4 +431,58 @@ func (h *holder) back2(addr string) {
 	h.Helper()
 	h.must(h.session(h.Context(), addr))
 	h.must(h.reclaim(h.Context()))
+}
+
+// While Ceph does not answer clients must wait, the log says why, and nothing is
+// lost when it does again.
+func outage(t *testing.T, found func(...string) *town) {
+	c := found("a", "b")
+	ctx := t.Context()
+	c.conf = filepath.Join(t.TempDir(), "conf")
+	if err := os.WriteFile(c.conf, []byte("EXPORT { Export_Id = 1; Path = /; Pseudo = /fs; Access_Type = RW; Squash = none; FSAL { Name = MEM; } }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, b := c.gateway("a"), c.gateway("b")
+	known, late := a.holder("known"), &holder{T: t, owner: "late"}
+	freeze := func(sig syscall.Signal) {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(c.at.conf), "run/osd.0.pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	freeze(syscall.SIGSTOP)
+	defer freeze(syscall.SIGCONT)
+	known.must(patient(ctx, func() error { return known.lock(ctx, 0, false) })) // it is on record
+	came := make(chan error, 1)
+	go func() { came <- late.fresh(ctx, a.addr) }()
+	c.until("the log says why", func() bool { return a.status().Failures > 0 })
+	if s := a.status(); !strings.Contains(s.Failure, "Ceph does not answer") {
+		t.Errorf("the reason is %q", s.Failure)
+	}
+	select {
+	case err := <-came:
+		t.Errorf("a client that cannot be recorded is given state: %v", err)
+	default:
+	}
+	freeze(syscall.SIGCONT)
+	if err := <-came; err != nil {
+		t.Error(err)
+	}
+	defer late.s.Close()
+	if n := c.records("a"); n != 2 {
+		t.Errorf("%d records", n)
+	}
+	b.kill()
+	b.start() // they still hear of each other
+	b.steady()
+	if n := c.records("a"); n != 2 {
+		t.Errorf("%d records in the next epoch", n)
+	}
 }
