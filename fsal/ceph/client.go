@@ -165,7 +165,20 @@ func (c *client) identity() ll.Identity {
 // whoever had its identity before.
 func (c *client) mount() error {
 	cfg := &c.fs.cfg
-	m, err := ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.releases.sink())
+	begin := func() (*ll.Mount, bool, error) {
+		return ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.releases.sink())
+	}
+	m, refused, err := begin()
+	if refused {
+		err = c.evictPredecessor(m)
+		if m.Release(); err != nil {
+			return err
+		}
+		if m, refused, err = begin(); refused {
+			m.Release()
+			err = syscall.EPERM
+		}
+	}
 	switch err {
 	case nil:
 	case syscall.ENOENT:

@@ -80,6 +80,7 @@ type fileSystem struct {
 	name    string
 	id      uint32
 	maxFile uint64
+	ranks   int // of MDS that are active
 }
 
 // find asks for the file system that is to be exported.
@@ -94,6 +95,7 @@ func (c *Config) find(conn *rados.Conn) (f fileSystem, err error) {
 			MDSMap struct {
 				Name    string `json:"fs_name"`
 				MaxFile uint64 `json:"max_file_size"`
+				In      []int  `json:"in"`
 			} `json:"mdsmap"`
 		} `json:"filesystems"`
 		Default int64 `json:"default_fscid"`
@@ -104,7 +106,7 @@ func (c *Config) find(conn *rados.Conn) (f fileSystem, err error) {
 	var names []string
 	for _, x := range dump.Filesystems {
 		if x.MDSMap.Name == c.FS || c.FS == "" && int64(x.ID) == dump.Default {
-			return fileSystem{x.MDSMap.Name, x.ID, x.MDSMap.MaxFile}, nil
+			return fileSystem{x.MDSMap.Name, x.ID, x.MDSMap.MaxFile, len(x.MDSMap.In)}, nil
 		}
 		names = append(names, x.MDSMap.Name)
 	}

@@ -95,17 +95,39 @@ func check(r C.int) error {
 // NewMount mounts path of a file system, "" being the only one. The cluster is
 // what rados.Conn.Cluster returns. Requests to drop references are written to
 // the descriptor events, two little-endian words each: inode and snapshot.
-func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) (*Mount, error) {
+//
+// The session of whoever had the identity before is ended. Where the MDS refuses
+// that it refuses a second one as well; then the Mount is good for commands, and to
+// be released.
+func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) (m *Mount, refused bool, err error) {
 	cfs, cpath, cuuid := C.CString(fs), C.CString(path), C.CString(id.UUID)
 	defer C.free(unsafe.Pointer(cfs))
 	defer C.free(unsafe.Pointer(cpath))
 	defer C.free(unsafe.Pointer(cuuid))
-	m := &Mount{}
+	m = &Mount{}
 	r := C.tg_mount_start(cluster, cfs, cpath, cuuid, C.uint(id.Timeout), C.uint(id.Recall), C.int(events), &m.p)
 	if r < 0 {
-		return nil, check(r)
+		return nil, false, check(r)
 	}
-	return m, nil
+	return m, r > 0, nil
+}
+
+// Release frees a Mount that was refused.
+func (m *Mount) Release() { C.ceph_release(m.p) }
+
+// Command sends a command to an MDS, such as "cephfs:0", and returns what it answers.
+func (m *Mount) Command(mds, command string) ([]byte, error) {
+	cmds, ccmd := C.CString(mds), C.CString(command)
+	defer C.free(unsafe.Pointer(cmds))
+	defer C.free(unsafe.Pointer(ccmd))
+	var out *C.char
+	var n C.size_t
+	err := check(C.tg_command(m.p, cmds, ccmd, &out, &n))
+	if out == nil {
+		return nil, err
+	}
+	defer C.ceph_buffer_free(out)
+	return C.GoBytes(unsafe.Pointer(out), C.int(n)), err
 }
 
 // Abort ends the sessions as they are, what they hold being left to a successor;

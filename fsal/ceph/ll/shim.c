@@ -48,21 +48,35 @@ static mode_t no_umask(void *handle)
 	return 0;
 }
 
-int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, unsigned recall, int events, tg_mount **out)
+static int prepare(void *rados, const char *fs, tg_mount **out)
 {
 	tg_mount *m;
 	int r = ceph_create_from_rados(&m, rados);
 	if (r < 0)
 		return r;
-	if ((r = ceph_init(m)) < 0)
-		goto fail;
-	if (fs[0] && (r = ceph_select_filesystem(m, fs)) < 0)
-		goto fail;
+	if ((r = ceph_init(m)) < 0 || (fs[0] && (r = ceph_select_filesystem(m, fs)) < 0)) {
+		ceph_release(m);
+		return r;
+	}
+	*out = m;
+	return 0;
+}
+
+int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, unsigned recall, int events, tg_mount **out)
+{
+	tg_mount *m;
+	int r = prepare(rados, fs, &m);
+	if (r < 0)
+		return r;
 	if (uuid[0]) {
 		ceph_set_session_timeout(m, timeout);
 		r = ceph_start_reclaim(m, uuid, CEPH_RECLAIM_RESET);
-		*out = NULL;
-		if (r < 0 && r != -ENOENT && r != -EPERM && r != -EOPNOTSUPP)
+		if (r == -EPERM || r == -EOPNOTSUPP) {
+			ceph_release(m);
+			r = prepare(rados, fs, out);
+			return r < 0 ? r : 1;
+		}
+		if (r < 0 && r != -ENOENT)
 			goto fail;
 		ceph_finish_reclaim(m);
 		ceph_set_uuid(m, uuid);
@@ -81,6 +95,16 @@ int tg_mount_start(void *rados, const char *fs, const char *path, const char *uu
 	return 0;
 fail:
 	ceph_release(m);
+	return r;
+}
+
+int tg_command(tg_mount *m, const char *mds, const char *command, char **out, size_t *n)
+{
+	char *status = NULL;
+	size_t status_len;
+	int r = ceph_mds_command(m, mds, &command, 1, "", 0, out, n, &status, &status_len);
+	if (status)
+		ceph_buffer_free(status);
 	return r;
 }
 
