@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +23,6 @@ func (p *puppet) fails(complaint, command string) {
 // client goes on; all that was confirmed is there, and what was not it sends again;
 // a lock is lost, and the process that had it is told by an error.
 func cephEvictions(x cephRig) {
-	x.c.sh("rm -f /mnt/*")
 	log := x.c.puppet("log", "/mnt/log")
 	log.wants("ok", "probe")
 	began := time.Now()
@@ -55,7 +53,7 @@ func (x cephRig) evicted(log *puppet, round string) pauses {
 	bulk.wants("ok", "verify "+strconv.Itoa(size))
 	bulk.quit()
 
-	f, err := os.OpenFile(filepath.Join(x.out, "locked"+round), os.O_RDWR, 0)
+	f, err := os.OpenFile(x.outside("locked"+round), os.O_RDWR, 0)
 	x.must("open beside the server", err)
 	defer f.Close()
 	if err := lockOutside(f, unix.F_WRLCK, 0, 10); err != nil {
@@ -73,8 +71,8 @@ func (x cephRig) evict() {
 	x.Helper()
 	n, err := x.cluster.Evict("ganesha-")
 	x.must("evict", err)
-	if n != 2 {
-		x.Fatalf("%d sessions were evicted, and each of 2 exports has one", n)
+	if n < 2 {
+		x.Fatalf("%d sessions were evicted, and each of 2 exports has one at least", n)
 	}
 }
 
@@ -87,7 +85,7 @@ func lockOutside(f *os.File, kind int16, from, n int64) error {
 // is a pause.
 func cephFailover(x cephRig) {
 	log, holder := x.c.puppet("log", "/mnt/failover"), x.c.puppet("holder", "/mnt/failover.held")
-	f, err := os.Create(filepath.Join(x.out, "failover.held")) // so that it is not delegated
+	f, err := os.Create(x.outside("failover.held")) // so that it is not delegated
 	x.must("open beside the server", err)
 	defer f.Close()
 	holder.wants("ok", "lock w 0 10")
@@ -119,28 +117,21 @@ func cephKill(x cephRig) {
 	x.s.kill()
 	began := time.Now()
 	wrote := make(chan error, 1)
-	go func() { wrote <- os.WriteFile(filepath.Join(x.out, "kill.new"), []byte("new"), 0o666) }()
+	go func() { wrote <- os.WriteFile(x.outside("kill.new"), []byte("new"), 0o666) }()
 	x.s.start()
 	pause := log.goesOn()
 	x.must("write beside the server", <-wrote)
 	outside := time.Since(began)
 	shared.wants("ok", "sync")
-	name := filepath.Join(x.out, "kill.shared")
-	got, err := os.ReadFile(name)
-	x.must("read beside the server", err)
-	if string(got) != "before" {
-		x.Errorf("read %q", got)
-	}
-	x.must("write beside the server", os.WriteFile(name, []byte("after"), 0o666))
+	shared.quit() // a client that has a file open to write believes its own cache
+	x.readOutside("kill.shared", "before")
+	x.writeOutside("kill.shared", "after")
+	x.readInside("kill.shared", "after")
 	x.Logf("the server was killed: the longest pauses were %v; the other client of CephFS wrote after %v", pause, outside.Round(time.Millisecond))
 	if max(pause.longest(), outside) > longestPause {
 		x.Errorf("want none above %v", longestPause)
 	}
-	if got := x.c.run("/bin/cat", "/mnt/kill.shared"); got != "after" {
-		x.Error(fmt.Sprintf("read %q", got))
-	}
 	log.probe("probed")
 	log.quit()
-	shared.quit()
 	x.same("kill")
 }
