@@ -3,6 +3,7 @@ package grace
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tidegate/tidegate/recovery"
@@ -175,19 +176,42 @@ func (c *Controller) commit(ctx context.Context) error {
 // markIncomplete notes which clients have state, and no RECLAIM_COMPLETE, as new
 // state is about to be given: the second boolean of RFC 8881, 8.4.3.
 func (c *Controller) markIncomplete(ctx context.Context) error {
+	var marks sync.WaitGroup
+	turns := make(chan struct{}, marksAtOnce)
+	failed := make(chan error, 1) // has the first error
 	for _, cl := range c.clients() {
-		err := cl.change(ctx, nil, func() error {
-			if cl.flags.Load()&(recorded|complete) != recorded {
-				return nil
+		turns <- struct{}{}
+		marks.Go(func() {
+			defer func() { <-turns }()
+			if err := cl.markIncomplete(ctx); err != nil {
+				select {
+				case failed <- fmt.Errorf("grace period not ended: client %s: %w", recovery.Quote(cl.name), err):
+				default:
+				}
 			}
-			cl.incomplete = true
-			return cl.put(ctx, cl.record())
 		})
-		if err != nil {
-			return fmt.Errorf("grace period not ended: client %s: %w", recovery.Quote(cl.name), err)
-		}
 	}
-	return nil
+	marks.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// marksAtOnce are as many records as are changed at the same time: storage takes
+// some of them together.
+const marksAtOnce = 64
+
+func (cl *Client) markIncomplete(ctx context.Context) error {
+	return cl.change(ctx, nil, func() error {
+		if cl.flags.Load()&(recorded|complete) != recorded {
+			return nil
+		}
+		cl.incomplete = true
+		return cl.put(ctx, cl.record())
+	})
 }
 
 // clients are the present incarnations.
