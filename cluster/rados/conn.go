@@ -80,7 +80,7 @@ func (c *Config) refused(conn *rados.Conn, no syscall.Errno) error {
 // Close ends the connection. Its pools have been closed.
 func (c *Conn) Close() { c.conn.Shutdown() }
 
-// MakePool makes a pool unless there is one of that name.
+// MakePool makes a pool for gateways unless there is one of that name.
 func (c *Conn) MakePool(name string) error {
 	if _, err := c.conn.GetPoolByName(name); err == nil {
 		return nil
@@ -88,7 +88,7 @@ func (c *Conn) MakePool(name string) error {
 	if err := c.conn.MakePool(name); err != nil && errno(err) != syscall.EEXIST {
 		return errno(err)
 	}
-	return nil
+	return c.ask(nil, map[string]any{"prefix": "osd pool application enable", "pool": name, "app": "nfs"})
 }
 
 // errno is what a library's error stands for.

@@ -231,38 +231,43 @@ func allKilled(t *testing.T, found func(...string) *town) {
 	}
 }
 
+// crowd is many clients.
+type crowd []*holder
+
+// each calls f for all of them, some at a time.
+func (all crowd) each(t *testing.T, what string, f func(*holder) error) {
+	t.Helper()
+	began := time.Now()
+	work := make(chan *holder)
+	var workers sync.WaitGroup
+	for range 32 {
+		workers.Go(func() {
+			for h := range work {
+				if err := f(h); err != nil {
+					t.Errorf("%s: %v", h.owner, err)
+				}
+			}
+		})
+	}
+	for _, h := range all {
+		work <- h
+	}
+	close(work)
+	workers.Wait()
+	t.Logf("%s: %v", what, time.Since(began))
+}
+
 // Two thousand records outlive restarts of every node.
 func manyClients(t *testing.T, found func(...string) *town) {
 	const clients = 2000
 	c := found("a", "b")
 	ctx := t.Context()
 	a, b := c.gateway("a"), c.gateway("b")
-	holders := make([]*holder, clients)
-	for i := range holders {
-		holders[i] = &holder{T: t, owner: fmt.Sprint("client ", i)}
+	all := make(crowd, clients)
+	for i := range all {
+		all[i] = &holder{T: t, owner: fmt.Sprint("client ", i)}
 	}
-	each := func(what string, f func(*holder) error) {
-		t.Helper()
-		began := time.Now()
-		work := make(chan *holder)
-		var all sync.WaitGroup
-		for range 32 {
-			all.Go(func() {
-				for h := range work {
-					if err := f(h); err != nil {
-						t.Errorf("%s: %v", h.owner, err)
-					}
-				}
-			})
-		}
-		for _, h := range holders {
-			work <- h
-		}
-		close(work)
-		all.Wait()
-		t.Logf("%s: %v", what, time.Since(began))
-	}
-	each("2000 clients come", func(h *holder) error {
+	all.each(t, "2000 clients come", func(h *holder) error {
 		err := h.fresh(ctx, a.addr)
 		if h.s != nil {
 			h.s.Close()
@@ -292,7 +297,7 @@ func manyClients(t *testing.T, found func(...string) *town) {
 	if may != clients {
 		t.Errorf("%d clients may reclaim", may)
 	}
-	each("2000 clients reclaim", func(h *holder) error {
+	all.each(t, "2000 clients reclaim", func(h *holder) error {
 		defer func() { h.s.Close() }()
 		if err := h.session(ctx, a.addr); err != nil {
 			return err

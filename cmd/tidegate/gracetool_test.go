@@ -209,11 +209,16 @@ func graceCommands(t *testing.T, ceph *cephtest.Cluster) {
 		{"dump --pool none", exitUsage, "there is no pool none"},
 		{"dump --userid nobody", exitUsage, "the key of client.nobody"},
 		{"add", exitUsage, "requires at least 1 arg"},
+		{"add a --pool made", 0, ""},
+		{"dump --pool made", 0, "a\t E\n"},
 	} {
 		out, code := run(strings.Fields(test.args)...)
 		if code != test.code || !strings.Contains(out, test.want) || strings.Count(out, "\n") > 5 {
 			t.Errorf("%s: exit code %d, %q; want %d, %q", test.args, code, out, test.code, test.want)
 		}
+	}
+	if out, err := ceph.Ceph("osd", "pool", "application", "get", "made"); err != nil || !strings.Contains(out, "nfs") {
+		t.Errorf("what the pool is for: %q, %v", out, err)
 	}
 	watchCommand(t, ceph)
 }
