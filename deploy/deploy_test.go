@@ -148,6 +148,10 @@ func exercise(t *testing.T, addr, dir string) {
 	_, err = root.Setattr(ctx, own, wire.Stateid{}, owner)
 	must("SETATTR", err)
 	f, err := user.Open(ctx, own, "file", client.OpenOptions{Create: true, Mode: 0o600})
+	for client.IsStatus(err, wire.ErrGrace) { // it has only just started
+		<-time.After(10 * time.Millisecond)
+		f, err = user.Open(ctx, own, "file", client.OpenOptions{Create: true, Mode: 0o600})
+	}
 	must("OPEN", err)
 	_, err = user.Write(ctx, f.FH, f.Stateid, 0, wire.FileSync, []byte("hello"))
 	must("WRITE", err)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds the Debian package into a directory (default: bin). With CephFS where
-# libcephfs-dev is installed, unless CEPH=no. PROGRAM is one that is built already.
+# libcephfs-dev is installed, unless CEPH=no. PROGRAM is one that is built already,
+# COMPRESSION one of dpkg-deb's.
 set -euo pipefail
 out=$(mkdir -p "${1:-bin}" && realpath "${1:-bin}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -81,5 +82,5 @@ Description: NFSv4.1 and 4.2 server for CephFS and local directories
  configuration of nfs-ganesha and takes its place.
 END
 find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group -Zxz --build "$root" "$out/tidegate_${version}_$arch.deb" >/dev/null
+dpkg-deb --root-owner-group "-Z${COMPRESSION:-xz}" --build "$root" "$out/tidegate_${version}_$arch.deb" >/dev/null
 echo "$out/tidegate_${version}_$arch.deb"

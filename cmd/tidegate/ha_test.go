@@ -190,25 +190,32 @@ func TestBehindHAProxy(t *testing.T) {
 		}
 	}
 
-	moved := b.clients()
+	expectMoves(t, ctx, proxy, conns, b, a)
+}
+
+// expectMoves wants the clients among conns of one gateway to come to the other
+// when theirs is not ready any more.
+func expectMoves(t *testing.T, ctx context.Context, proxy string, conns map[string]*client.Conn, from, to *member) {
+	t.Helper()
+	moved := from.clients()
 	maps.DeleteFunc(moved, func(owner string, _ netip.Addr) bool { return conns[owner] == nil })
 	if len(moved) == 0 {
 		t.Fatal("one gateway has all clients")
 	}
-	b.configure("")
-	if err := b.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	from.configure("")
+	if err := from.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for owner, from := range moved {
+	for owner, addr := range moved {
 		select {
 		case <-conns[owner].Done():
 		case <-ctx.Done():
 			t.Fatalf("%s still has its connection to a gateway that is not ready", owner)
 		}
-		if _, err := visit(t, ctx, from, proxy, owner); err != nil {
+		if _, err := visit(t, ctx, addr, proxy, owner); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := a.clients()[owner]; !ok {
+		if _, ok := to.clients()[owner]; !ok {
 			t.Errorf("%s did not come to the gateway that is ready", owner)
 		}
 	}
