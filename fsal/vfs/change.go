@@ -84,17 +84,37 @@ func (c *changes) look(fd int, st *unix.Statx_t) (uint64, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.m[id]
+	_, ok := s.m[id]
 	if !ok && !fresh(v) {
 		return v, nil
 	}
 	if !ok {
 		s.addLocked(id)
 	}
+	return s.lookLocked(fd, id, st)
+}
+
+// lookAt is look for an inode whose id is known, which spares one that is
+// remembered the first of two looks.
+func (c *changes) lookAt(fd int, id uint64, st *unix.Statx_t) (uint64, error) {
+	s := c.shard(id)
+	if s.n.Load() > 0 {
+		s.mu.Lock()
+		if _, ok := s.m[id]; ok {
+			defer s.mu.Unlock()
+			return s.lookLocked(fd, id, st)
+		}
+		s.mu.Unlock()
+	}
+	return c.look(fd, st)
+}
+
+// lookLocked is look for an inode that is remembered.
+func (s *changeShard) lookLocked(fd int, id uint64, st *unix.Statx_t) (uint64, error) {
 	if err := sysStatx(fd, nil, attrMask, st); err != nil {
 		return 0, err
 	}
-	v = nanos(st.Ctime)
+	t, v := s.m[id], nanos(st.Ctime)
 	switch {
 	case v > t.last:
 		t.last = v

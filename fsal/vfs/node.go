@@ -76,7 +76,7 @@ func (n *node) dirOnly() error {
 
 func (n *node) Getattr(*fsal.Req) (fsal.Attr, error) {
 	var st unix.Statx_t
-	v, err := n.fs.changes.look(n.fd, &st)
+	v, err := n.fs.changes.lookAt(n.fd, n.id, &st)
 	if err != nil {
 		return fsal.Attr{}, err
 	}
@@ -86,7 +86,7 @@ func (n *node) Getattr(*fsal.Req) (fsal.Attr, error) {
 // change returns the node's Change.
 func (n *node) change() (uint64, error) {
 	var st unix.Statx_t
-	return n.fs.changes.look(n.fd, &st)
+	return n.fs.changes.lookAt(n.fd, n.id, &st)
 }
 
 // since returns the DirChange of an operation that is done. The kernel does not
