@@ -32,9 +32,10 @@ func (s *session) addr() string {
 	return fmt.Sprintf("%s/%d", s.Entity.Addr.Addr, s.Entity.Addr.Nonce)
 }
 
-// Evict ends the sessions of all file systems whose uuid begins so, and reports
-// how many. When it returns nil no OSD takes anything from their clients any more.
-func (c *Conn) Evict(ctx context.Context, uuid string) (n int, err error) {
+// Evict ends the sessions in all file systems whose uuids are of a kind, and
+// reports how many. When it returns nil no OSD takes anything from their clients
+// any more.
+func (c *Conn) Evict(ctx context.Context, of func(uuid string) bool) (n int, err error) {
 	ranks, err := c.ranks()
 	if err != nil || len(ranks) == 0 {
 		return 0, err
@@ -54,7 +55,7 @@ func (c *Conn) Evict(ctx context.Context, uuid string) (n int, err error) {
 			return n, err
 		}
 		for _, s := range all {
-			if !strings.HasPrefix(s.Metadata.UUID, uuid) {
+			if !of(s.Metadata.UUID) {
 				continue
 			}
 			if err := ctx.Err(); err != nil {

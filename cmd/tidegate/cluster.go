@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,9 +36,9 @@ func (p place) flags() string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value, usual string }{
 		{"pool", p.pool, defaultPool}, {"ns", p.namespace, ""}, {"oid", p.oid, defaultOID},
-		{"cephconf", p.conf, ""}, {"userid", p.user, ""},
+		{"cephconf", p.conf, ""}, {"userid", p.user, "admin"},
 	} {
-		if f.value != f.usual {
+		if f.value != f.usual && f.value != "" {
 			fmt.Fprintf(&b, " --%s %s", f.name, f.value)
 		}
 	}
@@ -51,7 +52,7 @@ const defaultPool, defaultOID = "nfs-ganesha", "grace"
 type pool struct {
 	cluster.Pool
 	fsid  string
-	evict func(ctx context.Context, uuid string) (int, error)
+	evict func(ctx context.Context, of func(uuid string) bool) (int, error)
 	close func()
 }
 
@@ -213,8 +214,15 @@ func found(ctx context.Context, db *cluster.Database, records rados.Config, line
 
 // fence shuts a dead gateway out of CephFS.
 func (m *membership) fence(ctx context.Context, node string) (how string, err error) {
-	n, err := m.pools[0].evict(ctx, "ganesha-"+node+"-")
+	n, err := m.pools[0].evict(ctx, sessionsOf(node))
 	return fmt.Sprintf("%d CephFS sessions were evicted and blocklisted", n), err
+}
+
+// sessionsOf tells the sessions of a gateway by their uuids. The name of another
+// gateway may begin as this one's, but the end is told from that: the number of an
+// export has four digits or more, and that of a further client for it fewer.
+func sessionsOf(node string) func(uuid string) bool {
+	return regexp.MustCompile("^ganesha-" + regexp.QuoteMeta(node) + "-[0-9a-f]{4,}(-[1-9][0-9]{0,2})?$").MatchString
 }
 
 // keyName is the object with the key of file handles, which all members share.

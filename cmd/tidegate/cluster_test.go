@@ -110,7 +110,7 @@ func (g *gate) cleanup() {
 		g.kill()
 	}
 	// What it holds in CephFS would hold up the next test for minutes.
-	if _, err := g.pool.evict(context.Background(), "ganesha-"+g.name+"-"); err != nil {
+	if _, err := g.pool.evict(context.Background(), sessionsOf(g.name)); err != nil {
 		g.Error(err)
 	}
 	if g.Failed() {
