@@ -27,6 +27,10 @@ type Config struct {
 	Period      time.Duration // of grace, at most; 0: DefaultPeriod
 	Log         func(string)  // one line; nil: nowhere
 
+	// Elsewhere names the server of the cluster, other than this one, that has an
+	// owner on record, "" for none; nil: there are no others.
+	Elsewhere func(ctx context.Context, owner string) (server string, err error)
+
 	// Replaced is called once when another server has taken the place of this
 	// one, which must end; nil: nobody cares. It does not wait.
 	Replaced func(error)
@@ -53,6 +57,7 @@ type Controller struct {
 	failure   string
 	replaced  bool      // by another server
 	logged    time.Time // when failure was last
+	referred  time.Time // when the log last named an owner that is awaited elsewhere
 }
 
 // Start begins the grace period, if there is anybody on record, and runs it

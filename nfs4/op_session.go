@@ -13,6 +13,20 @@ const exchangeFlags = wire.ExchgidFlagSuppMovedRefer | wire.ExchgidFlagSuppMoved
 	wire.ExchgidFlagSuppFenceOps | wire.ExchgidFlagBindPrincStateid |
 	wire.ExchgidFlagMaskPNFS | wire.ExchgidFlagUpdConfirmedRecA
 
+// awaited returns an error for the owner of a client that a proxy sent here and
+// that another server awaits. By its next connection it may come there. Who chose
+// this server itself may be a client of both.
+func (c *compound) awaited(owner []byte) error {
+	if !c.call.Conn.Proxied() {
+		return nil
+	}
+	err := c.srv.state.Awaited(c.req, string(owner))
+	if err != nil {
+		c.call.Conn.Drain()
+	}
+	return err
+}
+
 func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 	if a.Flags&^exchangeFlags != 0 {
 		return wire.ErrInval
@@ -33,6 +47,9 @@ func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 	}
 	if a.ClientImplID != nil {
 		x.Impl = string(a.ClientImplID.Name)
+	}
+	if err := c.awaited(x.Owner); err != nil {
+		return statusOf(err)
 	}
 	r, err := c.srv.state.ExchangeID(x)
 	if err != nil {

@@ -74,27 +74,26 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err != nil {
 		return err
 	}
+	defer closeAll(listeners)
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ctl, err := g.startGrace(ctx, end)
 	if err != nil {
-		closeAll(listeners)
 		return err
 	}
 	defer ctl.Close(context.WithoutCancel(ctx))
+	socket, err := g.openSocket()
+	if err != nil {
+		return err
+	}
 	if err := g.start(ctl); err != nil {
-		closeAll(listeners)
 		return err
 	}
 	defer g.nfs.Close()
 	life := ctx
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	wait, err := attend(ctx, g, ctl)
-	if err != nil {
-		closeAll(listeners)
-		return err
-	}
+	wait := attend(ctx, g, ctl, socket)
 	defer tellAt(s.monitor, g.monitor, g.log)()
 	defer context.AfterFunc(ctx, g.monitor.Draining)()
 	defer startWatchdog(g.rpc, s.minors[0], g.log)()
@@ -111,35 +110,43 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 // if another server takes this one's place.
 func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.Controller, error) {
 	s := &g.running
+	if _, err := os.Stat(s.ganesha); err != nil && g.given("import-recovery") {
+		g.log.Warn("no records are imported", zap.Error(err))
+	}
 	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
 		g.log.Error("the state directory cannot be made", zap.Error(err))
 	}
 	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }, Replaced: replaced}
 	if g.member != nil {
-		cfg.Backend, cfg.Coordinator = g.member.backend, g.member.node
+		cfg.Backend, cfg.Coordinator, cfg.Elsewhere = g.member.backend, g.member.node, g.member.backend.Elsewhere
 	} else {
 		cfg.Backend = fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha})
 	}
 	return grace.Start(ctx, cfg)
 }
 
-// attend starts what runs beside the listeners until ctx ends; wait waits for
-// its end. Without its socket a server serves all the same, unless another one
-// answers there.
-func attend(ctx context.Context, g *gateway, ctl *grace.Controller) (wait func(), err error) {
-	var tasks sync.WaitGroup
-	switch socket, err := admin.Listen(admin.SocketIn(g.running.stateDir)); {
-	case errors.Is(err, admin.ErrBusy):
-		return nil, err
-	case err != nil:
+// openSocket opens the socket for commands. Without it, nil, a server serves all the
+// same, unless another one answers there.
+func (g *gateway) openSocket() (net.Listener, error) {
+	socket, err := admin.Listen(admin.SocketIn(g.running.stateDir))
+	if err != nil && !errors.Is(err, admin.ErrBusy) {
 		g.log.Error("no admin socket: commands to this server will not work", zap.Error(err))
-	default:
+		return nil, nil
+	}
+	return socket, err
+}
+
+// attend starts what runs beside the listeners until ctx ends; wait waits for
+// its end.
+func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.Listener) (wait func()) {
+	var tasks sync.WaitGroup
+	if socket != nil {
 		tasks.Go(func() { admin.Serve(ctx, socket, routes(g, ctl)) })
 	}
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
 	tasks.Go(func() { g.monitor.Run(ctx) })
 	tasks.Go(func() { g.attend(ctx) })
-	return tasks.Wait, nil
+	return tasks.Wait
 }
 
 // routes are all that the admin socket answers.
@@ -154,6 +161,9 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
 	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.warnLocked(g.cfg) // after the last refusal, which is to stand alone
 	return g.exports.attach(g.nfs.SetExports)
 }
 

@@ -21,6 +21,19 @@ func graceError(err error) error {
 	}[why]
 }
 
+// Awaited returns Delay for an owner that is unknown here and on record at another
+// server of the cluster: its state is there, and nowhere else can it be reclaimed.
+func (s *Store) Awaited(ctx context.Context, name string) error {
+	s.mu.Lock()
+	o := s.owners[name]
+	known := o != nil && o.confirmed != nil
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	return graceError(s.cfg.Grace.Awaited(ctx, name))
+}
+
 // pass passes the gate for new state, or with reclaim for state of the run
 // before on the file of key; c.grace.Leave must follow. The client is on record
 // then, with exclusive as one that may deny others.

@@ -35,6 +35,8 @@ type Backend struct {
 	cfg Config
 	db  *cluster.Database
 
+	others others
+
 	turn  chan struct{} // holds an element while somebody writes; taken before mu
 	epoch atomic.Uint64 // of now; 0: none
 

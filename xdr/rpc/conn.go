@@ -37,6 +37,8 @@ type Conn struct {
 	xid    atomic.Uint32 // of the last call sent
 	done   chan struct{}
 
+	proxied bool // written before the first call
+
 	// Owned by the leader, the one worker that reads.
 	in      records
 	armed   time.Time // when the read deadline strikes, or zero for none
@@ -101,6 +103,9 @@ func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
 // LocalAddr returns the address that the peer is connected to, as RemoteAddr does.
 func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
+// Proxied reports whether a proxy chose this server for the peer.
+func (c *Conn) Proxied() bool { return c.proxied }
+
 // SetValue stores v for the layer above, which may remember by it whose
 // connection this is.
 func (c *Conn) SetValue(v any) { c.value.Store(&v) }
@@ -120,8 +125,9 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 // nobody to answer, calls sent fail with ErrClosed.
 func (c *Conn) Close() error { return c.nc.Close() }
 
-// drain stops the reading of records. Calls that run are answered.
-func (c *Conn) drain() {
+// Drain stops the reading of records. Calls that run are answered, and then the
+// connection ends.
+func (c *Conn) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.draining = true
@@ -230,7 +236,7 @@ func (c *Conn) armIdle(alone bool) {
 	}
 }
 
-// arm sets the read deadline, unless the past one of drain stands. The caller leads.
+// arm sets the read deadline, unless the past one of Drain stands. The caller leads.
 func (c *Conn) arm(t time.Time) {
 	c.armed = t
 	c.mu.Lock()

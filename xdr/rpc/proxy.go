@@ -46,7 +46,7 @@ func (c *Conn) introduce() error {
 	}
 	client, local, err := readProxy(c.in.src)
 	if err == nil && client.IsValid() {
-		c.remote, c.local = client, local
+		c.remote, c.local, c.proxied = client, local, true
 	}
 	return err
 }

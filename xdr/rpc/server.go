@@ -164,7 +164,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.Close()
 	}
 	for c := range s.conns {
-		c.drain()
+		c.Drain()
 	}
 	s.mu.Unlock()
 

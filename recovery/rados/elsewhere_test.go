@@ -1,0 +1,40 @@
+package rados
+
+import (
+	"testing"
+
+	"github.com/tidegate/tidegate/cluster"
+	"github.com/tidegate/tidegate/cluster/mem"
+	"github.com/tidegate/tidegate/recovery"
+)
+
+// Whom a member has on record is known to the others: while it runs, when it is
+// gone, and in a grace period that it has not taken part in yet; not any more once
+// that is over, for its records are void.
+func TestElsewhere(t *testing.T) {
+	pool := new(mem.Pool)
+	site(t, pool)
+	ctx := t.Context()
+	a, _ := begun(t, pool)
+	must(t, a.Put(ctx, recovery.Client{Owner: "x"}))
+	must(t, a.Commit(ctx))
+	b := New(Config{Pool: pool, OID: oid, Node: "b"})
+	expect := func(when string, backend *Backend, owner, want string) {
+		t.Helper()
+		if got, err := backend.Elsewhere(ctx, owner); got != want || err != nil {
+			t.Errorf("%s: %q is at %q, %v; want %q", when, owner, got, err, want)
+		}
+	}
+	expect("a runs", b, "x", "a")
+	expect("a runs", b, "y", "")
+	expect("its own", a.Backend, "x", "")
+	a.update(func(db *cluster.DB) error { return db.Start("b") })
+	expect("a has not moved its records", b, "x", "a")
+	must(t, a.Put(ctx, recovery.Client{Owner: "y"}))
+	expect("recorded since", b, "y", "a")
+	must(t, a.Remove(ctx, "y"))
+	expect("removed", b, "y", "")
+	a.update(func(db *cluster.DB) error { return db.Enforcing("a") })
+	a.update(func(db *cluster.DB) error { return db.Lift("a", "b") })
+	expect("the grace period went by without a", b, "x", "")
+}
