@@ -14,7 +14,7 @@ func TestDebianPackage(t *testing.T) {
 	rootOnly(t)
 	tools(t, "dpkg", "dpkg-deb", "dpkg-shlibdeps", "gcc")
 	program := build(t, "CGO_ENABLED=1")
-	deb := run(t, []string{"PROGRAM=" + program, "COMPRESSION=none"}, "../scripts/deb.sh", t.TempDir())
+	deb := run(t, []string{"PROGRAM=" + program, "COMPRESSION=gzip"}, "../scripts/deb.sh", t.TempDir())
 
 	root := t.TempDir()
 	for _, dir := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates"} {

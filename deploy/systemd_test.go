@@ -135,7 +135,7 @@ func underSystemd(t *testing.T, deb string) {
 	m.run("cp", conf, "/etc/tidegate/tidegate.conf")
 	m.run("mkdir", "-p", "/etc/systemd/system/tidegate.service.d")
 	m.run("sh", "-c", "printf '[Service]\nWatchdogSec=3\n' >/etc/systemd/system/tidegate.service.d/test.conf; systemctl daemon-reload")
-	m.run("systemctl", "start", "tidegate")
+	m.run("systemctl", "enable", "--now", "tidegate")
 	exercise(t, addr, dir)
 	m.run("systemctl", "reload", "tidegate")
 
@@ -161,4 +161,7 @@ func underSystemd(t *testing.T, deb string) {
 		t.Errorf("a server whose configuration is faulty is %s", state)
 	}
 	m.run("dpkg", "--purge", "tidegate")
+	if out := m.run("find", "/etc/systemd/system", "-name", "tidegate*"); out != "/etc/systemd/system/tidegate.service.d" {
+		t.Errorf("of the package stays: %s", out)
+	}
 }
