@@ -318,7 +318,7 @@ func manyClients(t *testing.T, found func(...string) *town) {
 func deadMember(t *testing.T, found func(...string) *town) {
 	c := found("a", "dead")
 	ctx := t.Context()
-	a, dead := c.gateway("a", "--dead-after", "2s"), c.gateway("dead")
+	a, dead := c.gateway("a", "--dead-after", "2s"), c.gateway("dead", "--ceph-clients", "2")
 	x, y := a.holder("x"), dead.holder("y")
 	x.must(patient(ctx, func() error { return x.lock(ctx, 0, false) }))
 	y.must(patient(ctx, func() error { return y.lock(ctx, 0, false) }))
@@ -334,7 +334,7 @@ func deadMember(t *testing.T, found func(...string) *town) {
 	heir.must(patient(ctx, func() error { return heir.lock(ctx, 0, false) }))
 	for _, want := range []string{
 		"waiting for dead to enforce it",
-		"dead did not enforce the grace period for 2s: 1 CephFS sessions were evicted and blocklisted; it counts as enforcing now",
+		"dead did not enforce the grace period for 2s: 2 CephFS sessions were evicted and blocklisted; it counts as enforcing now",
 	} {
 		if !strings.Contains(a.log(), want) {
 			t.Errorf("the log lacks %q", want)
