@@ -41,7 +41,7 @@ func ops() []op {
 		{name: "read1m", what: "READ of 1 MiB", bytes: mib, bind: reads(mib)},
 		{name: "write1m", what: "WRITE of 1 MiB, unstable", bytes: mib, bind: writes(mib)},
 		{name: "commit", what: "WRITE of 4 KiB, COMMIT", bytes: 4 * kib, bind: commit},
-		{name: "mixed", what: "all of these in the proportions of a file server's day", bind: mixed},
+		{name: "mixed", what: "those that change nothing lasting, in the proportions of a file server's day", bind: mixed},
 	}
 }
 

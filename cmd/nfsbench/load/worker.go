@@ -51,7 +51,8 @@ func newWorker(s *client.Session, slot *client.Slot, files int) *worker {
 	return &worker{session: s, slot: slot, files: files, latency: newHistogram()}
 }
 
-// run repeats the operation until the deadline, or steps times if that is not 0.
+// run repeats the operation, once at least, until the deadline, or steps times if
+// that is not 0.
 func (w *worker) run(ctx context.Context, p pace, deadline time.Time, steps int) error {
 	for n := 0; steps == 0 || n < steps; n++ {
 		begin := time.Now()
@@ -60,7 +61,7 @@ func (w *worker) run(ctx context.Context, p pace, deadline time.Time, steps int)
 			begin = p.next
 			p.next = p.next.Add(p.each)
 		}
-		if !begin.Before(deadline) {
+		if n > 0 && !begin.Before(deadline) {
 			return nil
 		}
 		if err := w.step(); err != nil {
