@@ -59,7 +59,6 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 		return nil, err
 	}
 	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
-	g.warnLocked(next.cfg)
 	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
 		return nil, err
 	}

@@ -70,14 +70,15 @@ func (r *rig) serve() {
 	if err != nil {
 		r.Fatal(err)
 	}
+	socket, err := r.openSocket()
+	if err != nil {
+		r.Fatal(err)
+	}
 	if err := r.start(ctl); err != nil {
 		r.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	wait, err := attend(ctx, r.gateway, ctl)
-	if err != nil {
-		r.Fatal(err)
-	}
+	wait := attend(ctx, r.gateway, ctl, socket)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		r.Fatal(err)

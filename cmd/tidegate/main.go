@@ -60,8 +60,11 @@ func tidegateCommand() *cobra.Command {
 	return root
 }
 
+// oneLine is an error in one line, with what it suggests behind the question.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' })
+	text := strings.ReplaceAll(strings.Join(lines, "; "), "?;", "?")
+	return strings.Join(strings.Fields(text), " ")
 }
 
 func versionCommand() *cobra.Command {

@@ -83,6 +83,9 @@ func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	for _, x := range t.live {
 		t.reportLocked(x)
 	}
+	if len(t.live) == 0 {
+		t.log.Warn("there are no exports")
+	}
 	return t.publish(t.offersLocked())
 }
 

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +45,7 @@ func TestUsageErrors(t *testing.T) {
 		args []string
 		says string // what the line must mention
 	}{
-		"command":       {[]string{"sevre"}, "sevre"},
+		"command":       {[]string{"sevre"}, `unknown command "sevre" for "tidegate"; Did you mean this? serve`},
 		"flag":          {[]string{"serve", "--exprot", dir}, "--exprot"},
 		"argument":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "extra"}, "extra"},
 		"no export":     {[]string{"serve", "--listen", addr}, "export"},
@@ -97,15 +96,32 @@ func TestRefusedConfiguration(t *testing.T) {
 	}
 }
 
-func TestAddressInUse(t *testing.T) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
+// What a server cannot have because another one has it is said alone, whatever else
+// there would be to say.
+func TestTaken(t *testing.T) {
+	needTidegate(t)
+	s := startServer(t, export{"mem:", "/mem"})
+	conf := filepath.Join(t.TempDir(), "conf")
+	text := "NFSv4 { PNFS_MDS = true; }\nEXPORT { Export_Id = 1; Path = /; Pseudo = /a; FSAL { Name = MEM; } }\n"
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, stderr, status := command(t, "serve", "--listen", l.Addr().String(), "--export", "mem:=/mem")
-	if line, rest, _ := strings.Cut(stderr, "\n"); status == 0 || rest != "" || !strings.Contains(line, l.Addr().String()) {
-		t.Errorf("exit status %d, standard error %q; want a line that names the address", status, stderr)
+	for name, test := range map[string]struct {
+		args []string
+		says string
+	}{
+		"address":                {[]string{"--listen", s.addr, "--export", "mem:=/mem"}, s.addr},
+		"address, configuration": {[]string{"--listen", s.addr, "--config", conf}, s.addr},
+		"state":                  {[]string{"--listen", freeAddr(t), "--config", conf, "--state-dir", s.state}, s.state},
+		"state, recovery of its own": {[]string{"--listen", freeAddr(t), "--config", conf, "--state-dir", s.state,
+			"--recovery-dir", t.TempDir()}, s.state},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, stderr, status := command(t, append([]string{"serve", "--monitor", ""}, test.args...)...)
+			if line, rest, _ := strings.Cut(stderr, "\n"); status != 2 || rest != "" || !strings.Contains(line, test.says) {
+				t.Errorf("exit status %d, standard error %q; want 2 and one line that names %s", status, stderr, test.says)
+			}
+		})
 	}
 }
 
