@@ -15,7 +15,7 @@ import (
 // before it writes, and until it writes keeps locks on what was changed: whoever
 // needs them, here or at another client, would wait for its tick of five seconds.
 // What several changes put off is written once.
-const journalAfter = 2 * time.Millisecond
+const journalAfter = 20 * time.Millisecond
 
 // journal is what a client changes and an MDS may not have written.
 type journal struct {
@@ -83,7 +83,11 @@ func (c *client) write(ctx context.Context) {
 		case <-c.journal.wake:
 		}
 		tick.Reset(journalAfter)
-		<-tick.C
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		ids = c.journal.take(ids[:0])
 		for _, id := range ids {
 			c.settle(c.gen.Load(), func(m *ll.Mount) { m.Journal(id.ino, id.snap) })

@@ -1,0 +1,213 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+// pair is one operation twice: through the FS, and as the calls to libcephfs that
+// cannot be done without.
+type pair struct {
+	name  string
+	fsal  func(int) error
+	plain func(int) error
+}
+
+// BenchmarkCalls compares what the FS costs with what libcephfs does, both with the
+// same client of the same cluster.
+func BenchmarkCalls(b *testing.B) {
+	x := newRig(b, 1)
+	fs := x.open()
+	defer fs.Retire()
+	root := x.root(fs)
+	defer root.Put()
+	r := request(0)
+	c, err := root.Create(r, "f", fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Node.Put()
+	defer c.File.Close()
+	const large = 1 << 20
+	block := make([]byte, large)
+	if _, _, err := c.File.WriteAt(r, block, 0, fsal.FileSync); err != nil {
+		b.Fatal(err)
+	}
+	list, _, _, err := root.Make(r, "list", fsal.MakeSpec{Type: fsal.Directory})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer list.Put()
+	const entries = 1000
+	for i := range entries {
+		n, _, _, err := list.Make(r, fmt.Sprint("entry", i), fsal.MakeSpec{Type: fsal.Symlink, Target: "x"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n.Put()
+	}
+	k, err := fs.clients[0].begin(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, f := k.m, c.File.(*file)
+	k.end()
+	in, fh, dir, listed := f.in, f.fh, root.(*node).in, list.(*node).in
+	for _, p := range []pair{
+		{"getattr",
+			func(int) error { _, err := c.Node.Getattr(r); return err },
+			func(int) error { _, err := m.Getattr(in); return err }},
+		{"read4K",
+			func(int) error { _, _, err := c.File.ReadAt(r, block[:4<<10], 0); return err },
+			func(int) error { _, _, err := m.Read(in, fh, block[:4<<10], 0); return err }},
+		{"read1M",
+			func(int) error { _, _, err := c.File.ReadAt(r, block, 0); return err },
+			func(int) error { _, _, err := m.Read(in, fh, block, 0); return err }},
+		{"write4K",
+			func(int) error { _, _, err := c.File.WriteAt(r, block[:4<<10], 0, fsal.Unstable); return err },
+			func(int) error { _, err := m.Write(0, in, fh, block[:4<<10], 0, fsal.Unstable); return err }},
+		{"write1M",
+			func(int) error { _, _, err := c.File.WriteAt(r, block, 0, fsal.Unstable); return err },
+			func(int) error { _, err := m.Write(0, in, fh, block, 0, fsal.Unstable); return err }},
+		{"create",
+			func(i int) error {
+				c, err := root.Create(r, fmt.Sprint("fsal", i), fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
+				if err == nil {
+					c.File.Close()
+					c.Node.Put()
+				}
+				return err
+			},
+			func(i int) error {
+				d, fh, err := m.Create(&superuser, dir, fmt.Sprint("plain", i), 0, openFlags[rw])
+				if err == nil {
+					m.Close(fh)
+					m.Put(d.Inode)
+				}
+				return err
+			}},
+		{"readdir1000",
+			func(int) error {
+				_, err := list.Readdir(r, 0, fsal.WantAttr|fsal.WantKey, func(*fsal.DirEntry) bool { return true })
+				return err
+			},
+			func(int) error { return readPlain(m, listed) }},
+	} {
+		b.Run(p.name, func(b *testing.B) { p.run(b) })
+	}
+}
+
+func readPlain(m *ll.Mount, in ll.Inode) error {
+	d, err := m.Opendir(&superuser, in)
+	if err != nil {
+		return err
+	}
+	defer m.Closedir(d)
+	var e ll.Entries
+	for {
+		eof, err := m.Readdir(d, true, &e)
+		for i := range e.Len() {
+			_, _ = e.Name(i), e.Stat(i)
+		}
+		if err != nil || eof {
+			return err
+		}
+	}
+}
+
+// run takes turns, so that what else the machine does weighs on both alike.
+func (p *pair) run(b *testing.B) {
+	var took [2]time.Duration
+	ways := [...]func(int) error{p.plain, p.fsal}
+	for turn := 0; b.Loop(); turn++ {
+		for i := range ways {
+			way := (turn + i) % len(ways)
+			began := time.Now()
+			err := ways[way](int(serial.Add(1)))
+			took[way] += time.Since(began)
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(took[0])/float64(b.N), "ns/plain")
+	b.ReportMetric(float64(took[1])/float64(b.N), "ns/fsal")
+	b.ReportMetric(float64(took[1])/float64(took[0]), "ratio")
+}
+
+// BenchmarkClients reads and creates with 16 threads, through one libcephfs client
+// and through four, each thread with a file and a directory of its own.
+func BenchmarkClients(b *testing.B) {
+	const threads = 16
+	for _, clients := range []int{1, 4} {
+		b.Run(fmt.Sprint(clients), func(b *testing.B) {
+			x := newRig(b, clients)
+			fs := x.open()
+			defer fs.Retire()
+			root := x.root(fs)
+			defer root.Put()
+			r := request(0)
+			var dirs [threads]fsal.Node
+			var files [threads]fsal.Created
+			block := make([]byte, 4<<10)
+			for i := range threads {
+				var err error
+				if dirs[i], _, _, err = root.Make(r, fmt.Sprint("d", i), fsal.MakeSpec{Type: fsal.Directory}); err != nil {
+					b.Fatal(err)
+				}
+				defer dirs[i].Put()
+				if files[i], err = dirs[i].Create(r, "f", fsal.CreateSpec{Open: rw}); err != nil {
+					b.Fatal(err)
+				}
+				defer files[i].Node.Put()
+				defer files[i].File.Close()
+				if _, _, err := files[i].File.WriteAt(r, block, 0, fsal.FileSync); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Run("read4K", func(b *testing.B) {
+				together(b, threads, func(i, _ int) error {
+					_, _, err := files[i].File.ReadAt(r, make([]byte, 4<<10), 0)
+					return err
+				})
+			})
+			b.Run("create", func(b *testing.B) {
+				together(b, threads, func(i, _ int) error {
+					c, err := dirs[i].Create(r, fmt.Sprint("x", serial.Add(1)), fsal.CreateSpec{Open: rw})
+					if err == nil {
+						c.File.Close()
+						c.Node.Put()
+					}
+					return err
+				})
+			})
+		})
+	}
+}
+
+// together shares b.N calls among threads.
+func together(b *testing.B, threads int, do func(thread, i int) error) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for t := range threads {
+		all.Go(func() {
+			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+				if err := do(t, int(i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
