@@ -53,7 +53,16 @@ func startMember(t *testing.T) *member {
 			t.Logf("the log of %s:\n%s", m.addr, text)
 		}
 	})
+	until(t, m.addr+" to answer commands", func() bool {
+		_, err := m.list()
+		return err == nil
+	})
 	return m
+}
+
+func (m *member) list() (views listing[clientView], err error) {
+	err = admin.NewClient(admin.SocketIn(m.dir)).Call(m.t.Context(), http.MethodGet, clientsPath, nil, &views)
+	return views, err
 }
 
 func (m *member) conf() string { return filepath.Join(m.dir, "conf") }
@@ -71,8 +80,8 @@ func (m *member) configure(exports string) {
 // clients are the addresses that the clients have for the gateway, by owner.
 func (m *member) clients() map[string]netip.Addr {
 	m.t.Helper()
-	var views listing[clientView]
-	if err := admin.NewClient(admin.SocketIn(m.dir)).Call(m.t.Context(), http.MethodGet, clientsPath, nil, &views); err != nil {
+	views, err := m.list()
+	if err != nil {
 		m.t.Fatal(err)
 	}
 	all := make(map[string]netip.Addr)
