@@ -9,7 +9,19 @@
 // inode's data and locks are always that one's. What is asked of a name goes to
 // the client of its directory. Where that leaves an inode in two of them, the MDS
 // keeps them coherent as it does any two clients: attributes and names are never
-// older than what the MDS allowed the client to keep.
+// older than what the MDS allowed the client to keep. Only what lies above a
+// directory, libcephfs believes to know for as long as it knows the directory: where
+// another client moves it, ".." is found where it was.
+//
+// Several clients read faster and make files slower: what is made by the client of
+// its directory is given up again to its own. One is right where files are made.
+//
+// # What libcephfs does not do
+//
+// It was made to lie below a kernel, and its version 16 fails where that would have
+// stepped in. Changes of one name take turns (nameLocks); directories do not replace
+// what they lie in (outside); names of linked files are replaced by a client of its
+// own (spare). A call may wait for what an MDS wrote nowhere yet (journal, prod).
 //
 // # Generations
 //
@@ -61,7 +73,7 @@ type Config struct {
 	// Identity is the same over restarts and differs between all gateways and
 	// exports: a successor ends the session of the one that it names.
 	Identity string
-	Clients  int           // libcephfs clients behind the tree; 0 is one
+	Clients  int           // libcephfs clients behind the tree, see above; 0 is one
 	Calls    int           // calls at the same time, each of which holds a thread; 0 is 128
 	Timeout  time.Duration // for the monitors to answer; 0 is ten seconds
 	Log      *zap.Logger   // nil is none

@@ -8,7 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,11 +131,18 @@ func target(t *testing.T, clients int) fsaltest.Target {
 }
 
 func TestConformance(t *testing.T) {
-	for _, clients := range []int{1, 2, 4} {
-		t.Run(fmt.Sprint(clients), func(t *testing.T) {
-			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
-		})
-	}
+	fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, 1) })
+}
+
+// TestClients has users of several clients behind one export meet.
+func TestClients(t *testing.T) {
+	meet := []string{"Create", "Links", "Data", "Keys", "Locks", "Stress"}
+	fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
+		if !slices.Contains(meet, path.Base(t.Name())) {
+			t.Skip("these do not meet, or are slow")
+		}
+		return target(t, 4)
+	})
 }
 
 // TestRefusals checks that what is wrong is said in one line, with what to do.
