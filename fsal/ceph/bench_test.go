@@ -22,34 +22,35 @@ type pair struct {
 	plain func(int) error
 }
 
-// BenchmarkCalls compares what the FS costs with what libcephfs does, both with the
-// same client of the same cluster.
-func BenchmarkCalls(b *testing.B) {
-	x := newRig(b, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+// subject is what calls are measured on.
+type subject struct {
+	root, list fsal.Node
+	c          fsal.Created
+	m          *ll.Mount
+	block      []byte
+}
+
+const (
+	small   = 4 << 10
+	large   = 1 << 20
+	entries = 1000
+)
+
+func newSubject(b *testing.B, fs *FS, root fsal.Node) (s subject) {
 	r := request(0)
-	c, err := root.Create(r, "f", fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
-	if err != nil {
+	s.root, s.block = root, make([]byte, large)
+	var err error
+	if s.c, err = root.Create(r, "f", fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw}); err != nil {
 		b.Fatal(err)
 	}
-	defer c.Node.Put()
-	defer c.File.Close()
-	const large = 1 << 20
-	block := make([]byte, large)
-	if _, _, err := c.File.WriteAt(r, block, 0, fsal.FileSync); err != nil {
+	if _, _, err := s.c.File.WriteAt(r, s.block, 0, fsal.FileSync); err != nil {
 		b.Fatal(err)
 	}
-	list, _, _, err := root.Make(r, "list", fsal.MakeSpec{Type: fsal.Directory})
-	if err != nil {
+	if s.list, _, _, err = root.Make(r, "list", fsal.MakeSpec{Type: fsal.Directory}); err != nil {
 		b.Fatal(err)
 	}
-	defer list.Put()
-	const entries = 1000
 	for i := range entries {
-		n, _, _, err := list.Make(r, fmt.Sprint("entry", i), fsal.MakeSpec{Type: fsal.Symlink, Target: "x"})
+		n, _, _, err := s.list.Make(r, fmt.Sprint("entry", i), fsal.MakeSpec{Type: fsal.Symlink, Target: "x"})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -59,49 +60,72 @@ func BenchmarkCalls(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, f := k.m, c.File.(*file)
-	k.end()
-	in, fh, dir, listed := f.in, f.fh, root.(*node).in, list.(*node).in
-	for _, p := range []pair{
-		{"getattr",
-			func(int) error { _, err := c.Node.Getattr(r); return err },
-			func(int) error { _, err := m.Getattr(in); return err }},
-		{"read4K",
-			func(int) error { _, _, err := c.File.ReadAt(r, block[:4<<10], 0); return err },
-			func(int) error { _, _, err := m.Read(in, fh, block[:4<<10], 0); return err }},
-		{"read1M",
-			func(int) error { _, _, err := c.File.ReadAt(r, block, 0); return err },
-			func(int) error { _, _, err := m.Read(in, fh, block, 0); return err }},
-		{"write4K",
-			func(int) error { _, _, err := c.File.WriteAt(r, block[:4<<10], 0, fsal.Unstable); return err },
-			func(int) error { _, err := m.Write(0, in, fh, block[:4<<10], 0, fsal.Unstable); return err }},
-		{"write1M",
-			func(int) error { _, _, err := c.File.WriteAt(r, block, 0, fsal.Unstable); return err },
-			func(int) error { _, err := m.Write(0, in, fh, block, 0, fsal.Unstable); return err }},
-		{"create",
-			func(i int) error {
-				c, err := root.Create(r, fmt.Sprint("fsal", i), fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
-				if err == nil {
-					c.File.Close()
-					c.Node.Put()
-				}
-				return err
-			},
-			func(i int) error {
-				d, fh, err := m.Create(&superuser, dir, fmt.Sprint("plain", i), 0, openFlags[rw])
-				if err == nil {
-					m.Close(fh)
-					m.Put(d.Inode)
-				}
-				return err
-			}},
-		{"readdir1000",
-			func(int) error {
-				_, err := list.Readdir(r, 0, fsal.WantAttr|fsal.WantKey, func(*fsal.DirEntry) bool { return true })
-				return err
-			},
-			func(int) error { return readPlain(m, listed) }},
-	} {
+	defer k.end()
+	s.m = k.m
+	return s
+}
+
+func (s *subject) put() {
+	s.c.File.Close()
+	s.c.Node.Put()
+	s.list.Put()
+}
+
+func (s *subject) io(size int) (read, write pair) {
+	r, f, p := request(0), s.c.File.(*file), s.block[:size]
+	read = pair{fmt.Sprint("read", size>>10, "K"),
+		func(int) error { _, _, err := f.ReadAt(r, p, 0); return err },
+		func(int) error { _, _, err := s.m.Read(f.in, f.fh, p, 0); return err }}
+	write = pair{fmt.Sprint("write", size>>10, "K"),
+		func(int) error { _, _, err := f.WriteAt(r, p, 0, fsal.Unstable); return err },
+		func(int) error { _, err := s.m.Write(0, f.in, f.fh, p, 0, fsal.Unstable); return err }}
+	return read, write
+}
+
+func (s *subject) create() pair {
+	r, dir := request(0), s.root.(*node).in
+	return pair{"create",
+		func(i int) error {
+			c, err := s.root.Create(r, fmt.Sprint("fsal", i), fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
+			if err == nil {
+				c.File.Close()
+				c.Node.Put()
+			}
+			return err
+		},
+		func(i int) error {
+			d, fh, err := s.m.Create(&superuser, dir, fmt.Sprint("plain", i), 0, openFlags[rw])
+			if err == nil {
+				s.m.Close(fh)
+				s.m.Put(d.Inode)
+			}
+			return err
+		}}
+}
+
+// BenchmarkCalls compares what the FS costs with what libcephfs does, both with the
+// same client of the same cluster.
+func BenchmarkCalls(b *testing.B) {
+	x := newRig(b, 1)
+	fs := x.open()
+	defer fs.Retire()
+	root := x.root(fs)
+	defer root.Put()
+	s := newSubject(b, fs, root)
+	defer s.put()
+	r, in := request(0), s.c.Node.(*node).in
+	getattr := pair{"getattr",
+		func(int) error { _, err := s.c.Node.Getattr(r); return err },
+		func(int) error { _, err := s.m.Getattr(in); return err }}
+	readdir := pair{fmt.Sprint("readdir", entries),
+		func(int) error {
+			_, err := s.list.Readdir(r, 0, fsal.WantAttr|fsal.WantKey, func(*fsal.DirEntry) bool { return true })
+			return err
+		},
+		func(int) error { return readPlain(s.m, s.list.(*node).in) }}
+	readSmall, writeSmall := s.io(small)
+	readLarge, writeLarge := s.io(large)
+	for _, p := range []pair{getattr, readSmall, readLarge, writeSmall, writeLarge, s.create(), readdir} {
 		b.Run(p.name, func(b *testing.B) { p.run(b) })
 	}
 }

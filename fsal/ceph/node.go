@@ -212,14 +212,6 @@ func (n *node) set(k *call, in ll.Inode, r *fsal.Req, f fsal.File, set fsal.SetA
 	return k.m.Setattr(&superuser, in, &again)
 }
 
-func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
-	a, err := n.Getattr(r)
-	if err != nil {
-		return 0, err
-	}
-	return permitted(&r.Cred, &a) & want, nil
-}
-
 // permitted is what a mode gives to somebody.
 func permitted(c *fsal.Cred, a *fsal.Attr) (have fsal.Access) {
 	bits := a.Mode
@@ -235,6 +227,11 @@ func permitted(c *fsal.Cred, a *fsal.Attr) (have fsal.Access) {
 	case member(c, a.GID):
 		bits >>= 3
 	}
+	return accessOf(bits)
+}
+
+// accessOf is what the lowest three bits of a mode give.
+func accessOf(bits uint32) (have fsal.Access) {
 	for _, x := range [...]struct {
 		bit uint32
 		may fsal.Access
