@@ -33,6 +33,8 @@ test:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+	@if [ -e /usr/include/cephfs/libcephfs.h ]; then go test -tags ceph,pacific -run '^$$' -bench . ./fsal/ceph; \
+	else echo "skip: CephFS: libcephfs-dev is not installed"; fi
 
 # This server beside nfs-ganesha, into docs/performance.md; PEERFLAGS=--quick is shorter.
 bench-peers:
