@@ -3,7 +3,9 @@
 package ceph
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -20,9 +22,11 @@ import (
 const (
 	sessionTimeout = 300 // seconds; ganesha's
 	probeEvery     = time.Second
-	retryFirst     = 100 * time.Millisecond
-	retryLast      = 5 * time.Second
-	stuckAfter     = 3 * time.Second // in an evicted client
+
+	probesUnanswered = 5 // until the monitors are asked
+	retryFirst       = 100 * time.Millisecond
+	retryLast        = 5 * time.Second
+	stuckAfter       = 3 * time.Second // in an evicted client
 )
 
 // client is one libcephfs client after another, each a generation.
@@ -230,17 +234,51 @@ func (c *client) unmount(orderly bool) {
 	c.dirs.forget()
 }
 
-// watch asks the MDS often, so that a loss is seen without anybody's call.
+// watch asks the MDS often, so that a loss is seen without anybody's call. While no
+// MDS answers, it asks the monitors.
 func (c *client) watch(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	r := &fsal.Req{Context: ctx}
-	for {
+	answered := make(chan struct{}, 1)
+	answered <- struct{}{}
+	for silent := 1; ; silent++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.probe(r)
+		}
+		select {
+		case <-answered:
+			silent = 0
+			c.fs.tasks.Go(func() {
+				c.probe(r)
+				answered <- struct{}{}
+			})
+		default:
+			if silent%probesUnanswered == 0 {
+				c.checkBlocked()
+			}
+		}
+	}
+}
+
+// checkBlocked sees that the monitors keep the client out, which it would learn from
+// an MDS alone.
+func (c *client) checkBlocked() {
+	gen, address := c.gen.Load(), ""
+	c.settle(gen, func(m *ll.Mount) { address = m.Address() })
+	out, _, err := c.fs.conn.MonCommand([]byte(`{"prefix":"osd blocklist ls","format":"json"}`))
+	if err != nil || address == "" {
+		return
+	}
+	var blocked []struct{ Addr string }
+	if json.NewDecoder(bytes.NewReader(out)).Decode(&blocked) != nil {
+		return
+	}
+	for _, b := range blocked {
+		if b.Addr == address {
+			c.lose(gen, syscall.ESHUTDOWN)
 		}
 	}
 }

@@ -42,8 +42,8 @@ func TestTakeoverOfAnotherUser(t *testing.T) {
 	}
 }
 
-// TestEvictionAgain evicts the client twice within seconds, and once more when
-// another MDS has taken over.
+// TestEvictionAgain evicts the client twice within seconds, while no MDS serves, and
+// when another one has taken over.
 func TestEvictionAgain(t *testing.T) {
 	c, err := cephtest.Start("--mds", "2")
 	if err != nil {
@@ -68,6 +68,15 @@ func TestEvictionAgain(t *testing.T) {
 		})
 	}
 	writes("write")
+	survived := func(what string, began time.Time) {
+		select {
+		case <-up.lost:
+		case <-time.After(2 * replacedWithin):
+			t.Fatal("a loss was not seen: ", what)
+		}
+		writes("write after the loss")
+		t.Logf("%s: back after %v", what, time.Since(began).Round(time.Millisecond))
+	}
 	evict := func(what string) {
 		began := time.Now()
 		eventually(t, "evict", func() error {
@@ -77,23 +86,23 @@ func TestEvictionAgain(t *testing.T) {
 			}
 			return nil
 		})
-		select {
-		case <-up.lost:
-		case <-time.After(2 * replacedWithin):
-			t.Fatal("a loss was not seen: ", what)
-		}
-		writes("write after the loss")
-		t.Logf("%s: back after %v", what, time.Since(began).Round(time.Millisecond))
+		survived(what, began)
 	}
 	evict("first")
 	evict("second")
 	if _, err := c.Ceph("tell", "mds.*", "config", "set", "mds_reconnect_timeout", "3"); err != nil {
 		t.Fatal(err)
 	}
+	// Without an MDS it is the monitors that evict.
 	first := activeMDS(t, c)
+	address := fs.clients[0].m.Address()
 	if err := c.Kill("mds." + first); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := c.Ceph("osd", "blocklist", "add", address); err != nil {
+		t.Fatal(err)
+	}
+	survived("while no MDS serves", time.Now())
 	eventually(t, "another MDS", func() error {
 		if now := activeMDS(t, c); now == "" || now == first {
 			return syscall.EAGAIN
@@ -101,7 +110,7 @@ func TestEvictionAgain(t *testing.T) {
 		return nil
 	})
 	evict("by another MDS")
-	if clients, evictions := fs.Mounted(); clients != 1 || evictions != 3 {
+	if clients, evictions := fs.Mounted(); clients != 1 || evictions != 4 {
 		t.Errorf("%d clients are mounted, after %d evictions", clients, evictions)
 	}
 }

@@ -112,6 +112,17 @@ func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) 
 	return m, r > 0, nil
 }
 
+// Address is where the client is, as the monitors list it when it is blocked; "" if
+// that is not known.
+func (m *Mount) Address() string {
+	var p *C.char
+	if C.ceph_getaddrs(m.p, &p) < 0 {
+		return ""
+	}
+	defer C.free(unsafe.Pointer(p))
+	return C.GoString(p)
+}
+
 // Release frees a Mount that was refused.
 func (m *Mount) Release() { C.ceph_release(m.p) }
 
