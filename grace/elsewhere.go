@@ -22,8 +22,25 @@ func (c *Controller) Awaited(ctx context.Context, name string) error {
 	if server == "" {
 		return nil
 	}
-	c.refer(name, server)
+	c.refer("client "+recovery.Quote(name), server)
 	return Delay
+}
+
+// Other reports whether a run may be the last of another server that has clients on
+// record. To hear from anybody else that it is over, a client would give up what it
+// holds, unless it may reclaim it: only that server, or its next run, can tell.
+func (c *Controller) Other(ctx context.Context, run uint64) bool {
+	if c.cfg.Running == nil {
+		return false
+	}
+	server, err := c.cfg.Running(ctx, run)
+	if err != nil {
+		return c.failed(err) != nil
+	}
+	if server != "" {
+		c.refer(fmt.Sprintf("a client of run %d", run), server)
+	}
+	return server != ""
 }
 
 func (c *Controller) knows(name string) bool {
@@ -34,7 +51,7 @@ func (c *Controller) knows(name string) bool {
 }
 
 // refer logs now and then who is awaited where.
-func (c *Controller) refer(name, server string) {
+func (c *Controller) refer(who, server string) {
 	const seldom = 5 * time.Second
 	c.mu.Lock()
 	loud := time.Since(c.referred) >= seldom
@@ -43,7 +60,6 @@ func (c *Controller) refer(name, server string) {
 	}
 	c.mu.Unlock()
 	if loud {
-		c.cfg.Log(fmt.Sprintf("client %s must wait: it is on record at %s and may reclaim there alone; if that will not come back: tidegate grace remove %s",
-			recovery.Quote(name), server, server))
+		c.cfg.Log(fmt.Sprintf("%s must wait for %s, where its state is; if that will not come back: tidegate grace remove %s", who, server, server))
 	}
 }

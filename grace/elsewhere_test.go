@@ -30,10 +30,21 @@ func TestAwaited(t *testing.T) {
 		s.want("one that is nowhere", s.Awaited(ctx, "new"), nil)
 		s.want("one that is elsewhere", s.Awaited(ctx, "moved"), Delay)
 		s.want("and again", s.Awaited(ctx, "moved"), Delay)
-		if all := strings.Join(s.lines, "\n"); strings.Count(all, `client "moved" must wait: it is on record at gw2`) != 1 {
+		if all := strings.Join(s.lines, "\n"); strings.Count(all, `client "moved" must wait for gw2`) != 1 {
 			t.Errorf("the log:\n%s", all)
+		}
+		runs := map[uint64]string{7: "gw2"}
+		if s.Other(ctx, 7) {
+			t.Error("a run of another server, and there is none")
+		}
+		s.cfg.Running = func(_ context.Context, run uint64) (string, error) { return runs[run], failure }
+		if !s.Other(ctx, 7) || s.Other(ctx, 8) {
+			t.Error("run 7 is another server's, and run 8 nobody's")
 		}
 		failure = syscall.EIO
 		s.want("storage fails", s.Awaited(ctx, "new"), Delay)
+		if !s.Other(ctx, 8) {
+			t.Error("whose run it is cannot be known")
+		}
 	})
 }

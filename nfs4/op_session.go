@@ -27,6 +27,16 @@ func (c *compound) awaited(owner []byte) error {
 	return err
 }
 
+// unknown is the status of a request that names what nobody here knows. From a
+// client that a proxy sent here, and whose server is another one, it gets no answer:
+// it is sent again, by a connection that may lead to where it belongs.
+func (c *compound) unknown(err error, epoch uint32) wire.Status {
+	if c.call.Conn.Proxied() && c.srv.state.Other(c.req, epoch) {
+		c.call.Conn.Close()
+	}
+	return statusOf(err)
+}
+
 func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 	if a.Flags&^exchangeFlags != 0 {
 		return wire.ErrInval
@@ -91,7 +101,7 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 		Channel:   func(ss *state.Session) any { return c.newChannel(ss, &a) },
 	})
 	if err != nil {
-		return statusOf(err)
+		return c.unknown(err, state.ClientID(a.ClientID).Epoch())
 	}
 	wire.CreateSessionRes{
 		SessionID:     wire.SessionID(ss.ID),
@@ -153,7 +163,7 @@ func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
 	fore := c.srv.linkOf(c.call.Conn).remembers(a.SessionID)
 	ss, err := c.srv.session(c.call.Conn, a.SessionID)
 	if err != nil {
-		return statusOf(err)
+		return c.unknown(err, state.SessionID(a.SessionID).Epoch())
 	}
 	back := channelOf(ss).calls(c.call.Conn)
 	if a.Dir == wire.CDFCFore && back || a.Dir == wire.CDFCBack && fore && !back {
@@ -223,7 +233,7 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 	ss, err := c.srv.session(c.call.Conn, a.SessionID)
 	switch {
 	case err != nil:
-		return statusOf(err)
+		return c.unknown(err, state.SessionID(a.SessionID).Epoch())
 	case c.count > int(ss.Fore.MaxOperations):
 		return wire.ErrTooManyOps
 	case c.size > int(ss.Fore.MaxRequest):

@@ -118,7 +118,8 @@ func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.
 	}
 	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }, Replaced: replaced}
 	if g.member != nil {
-		cfg.Backend, cfg.Coordinator, cfg.Elsewhere = g.member.backend, g.member.node, g.member.backend.Elsewhere
+		cfg.Backend, cfg.Coordinator = g.member.backend, g.member.node
+		cfg.Elsewhere, cfg.Running = g.member.backend.Elsewhere, g.member.backend.Running
 	} else {
 		cfg.Backend = fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha})
 	}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 
 	"github.com/tidegate/tidegate/grace"
@@ -32,6 +33,18 @@ func (s *Store) Awaited(ctx context.Context, name string) error {
 		return nil
 	}
 	return graceError(s.cfg.Grace.Awaited(ctx, name))
+}
+
+// Epoch is that of the store that made the session.
+func (id SessionID) Epoch() uint32 { return binary.BigEndian.Uint32(id[:]) }
+
+// Epoch is that of the store that made the client.
+func (id ClientID) Epoch() uint32 { return id.epoch() }
+
+// Other reports whether an epoch may be that of another server of the cluster, by
+// which its clients are known.
+func (s *Store) Other(ctx context.Context, epoch uint32) bool {
+	return epoch != s.cfg.Epoch && s.cfg.Grace.Other(ctx, uint64(epoch))
 }
 
 // pass passes the gate for new state, or with reclaim for state of the run

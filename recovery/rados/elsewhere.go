@@ -13,49 +13,74 @@ type others struct {
 	mu    sync.Mutex        // held while they are read
 	asked time.Time         // Guarded by mu. When they were last, before the first of them was.
 	nodes map[string]string // Guarded by mu. By owner.
+	runs  map[uint64]string // Guarded by mu. Nodes by their last runs.
 }
 
-// Elsewhere names another member that has an owner on record of which somebody may
-// yet reclaim, or which it holds state for; "" if none has.
+// Elsewhere names another member that has an owner on record; "" if none has.
 func (b *Backend) Elsewhere(ctx context.Context, owner string) (node string, err error) {
-	came := time.Now()
-	b.others.mu.Lock()
-	defer b.others.mu.Unlock()
-	if !b.others.asked.After(came) { // else they were read after the question
-		asked := time.Now()
-		nodes, err := b.readOthers(ctx)
-		if err != nil {
-			return "", err
-		}
-		b.others.asked, b.others.nodes = asked, nodes
+	o := &b.others
+	defer o.mu.Unlock()
+	err = b.lookAround(ctx)
+	return o.nodes[owner], err
+}
+
+// Running names another member that has clients on record, and whose last run has
+// this number; "" if there is none.
+func (b *Backend) Running(ctx context.Context, run uint64) (node string, err error) {
+	o := &b.others
+	defer o.mu.Unlock()
+	err = b.lookAround(ctx)
+	return o.runs[run], err
+}
+
+// lookAround returns with b.others.mu held, and what it guards as it was at some
+// time after the call. Who waits for it meanwhile needs not look again.
+func (b *Backend) lookAround(ctx context.Context) error {
+	o, came := &b.others, time.Now()
+	o.mu.Lock()
+	if o.asked.After(came) {
+		return nil
 	}
-	return b.others.nodes[owner], nil
+	asked := time.Now()
+	nodes, runs, err := b.readOthers(ctx)
+	if err == nil {
+		o.asked, o.nodes, o.runs = asked, nodes, runs
+	}
+	return err
 }
 
 // readOthers reads who is on record at other members. One that has not moved its
 // records yet has them in the epoch that is being recovered.
-func (b *Backend) readOthers(ctx context.Context) (map[string]string, error) {
+func (b *Backend) readOthers(ctx context.Context) (nodes map[string]string, runs map[uint64]string, err error) {
 	db, err := b.db.Read(ctx)
 	if err != nil {
-		return nil, explain(b.cfg.OID, err)
+		return nil, nil, explain(b.cfg.OID, err)
 	}
-	nodes := make(map[string]string)
+	nodes, runs = make(map[string]string), make(map[uint64]string)
 	for _, node := range slices.Sorted(maps.Keys(db.Nodes)) {
 		if node == b.cfg.Node {
 			continue
 		}
 		now, old := &set{oid: setName(db.Cur, node)}, &set{oid: setName(db.Rec, node)}
+		last, clients := uint64(0), 0
 		for _, s := range []*set{now, old} {
 			if s == old && (db.Rec == 0 || now.settled) {
 				break
 			}
 			if err := s.read(ctx, b.cfg.Pool); err != nil {
-				return nil, explain(s.oid, err)
+				return nil, nil, explain(s.oid, err)
+			}
+			if s == now || now.version == 0 {
+				last = s.run
 			}
 			for owner := range s.records {
 				nodes[owner] = node
 			}
+			clients += len(s.records)
+		}
+		if clients > 0 {
+			runs[last] = node
 		}
 	}
-	return nodes, nil
+	return nodes, runs, nil
 }

@@ -26,10 +26,19 @@ func TestElsewhere(t *testing.T) {
 		}
 	}
 	expect("a runs", b, "x", "a")
+	runs := func(when string, run uint64, want string) {
+		t.Helper()
+		if got, err := b.Running(ctx, run); got != want || err != nil {
+			t.Errorf("%s: run %d is of %q, %v; want %q", when, run, got, err, want)
+		}
+	}
+	runs("a runs", a.run, "a")
+	runs("a runs", a.run+1, "")
 	expect("a runs", b, "y", "")
 	expect("its own", a.Backend, "x", "")
 	a.update(func(db *cluster.DB) error { return db.Start("b") })
 	expect("a has not moved its records", b, "x", "a")
+	runs("a has not moved its records", a.run, "a")
 	must(t, a.Put(ctx, recovery.Client{Owner: "y"}))
 	expect("recorded since", b, "y", "a")
 	must(t, a.Remove(ctx, "y"))
@@ -37,4 +46,5 @@ func TestElsewhere(t *testing.T) {
 	a.update(func(db *cluster.DB) error { return db.Enforcing("a") })
 	a.update(func(db *cluster.DB) error { return db.Lift("a", "b") })
 	expect("the grace period went by without a", b, "x", "")
+	runs("the grace period went by without a", a.run, "")
 }
