@@ -48,6 +48,8 @@ type Controller struct {
 	wake    chan struct{} // has an element when the grace period may be over
 	stop    context.CancelFunc
 	stopped chan struct{}
+	opened  chan struct{} // closed when the gate first lets something in
+	opening sync.Once     // closes opened
 
 	mu        sync.Mutex
 	owners    map[string]*owner // Guarded by mu, as is all below.
@@ -65,8 +67,9 @@ type Controller struct {
 }
 
 // Start begins the grace period, if there is anybody on record, and runs it
-// until Close, or until ctx ends. An error means that the server must not start; if storage does
-// not work, but may again, the server starts, and clients are told to wait.
+// until Close, or until ctx ends. An error means that the server must not start;
+// if storage does not work, but may again, the server starts, and clients are told
+// to wait.
 func Start(ctx context.Context, cfg Config) (*Controller, error) {
 	if cfg.Coordinator == nil {
 		cfg.Coordinator = Local{}
@@ -89,6 +92,7 @@ func Start(ctx context.Context, cfg Config) (*Controller, error) {
 		storage: newGate(barred),
 		wake:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
+		opened:  make(chan struct{}),
 		owners:  make(map[string]*owner),
 	}
 	err := c.begin(ctx)
@@ -103,8 +107,19 @@ func Start(ctx context.Context, cfg Config) (*Controller, error) {
 		defer close(c.stopped)
 		c.run(ctx, err)
 	}()
+	decided := time.NewTimer(patience)
+	defer decided.Stop()
+	select {
+	case <-c.opened:
+	case <-decided.C:
+	case <-c.stopped:
+	}
 	return c, nil
 }
+
+// patience is how long Start waits until something may pass the gate, so that
+// the first clients are not told to wait where nobody has anything to reclaim.
+const patience = 500 * time.Millisecond
 
 // Close ends the controller, and nothing else: the next run finds the records
 // as a crash would leave them. In a cluster it first asks the others to keep a

@@ -118,7 +118,7 @@ func (c *Controller) recoverClients(ctx context.Context, joined bool) bool {
 		return false
 	}
 	c.settled()
-	c.gate.open(harmless)
+	c.open(harmless)
 	c.cfg.Log("no grace period: new state is granted")
 	return true
 }
@@ -127,8 +127,14 @@ func (c *Controller) admitReclaims() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.phase = Recovering
-	c.gate.open(inGrace)
+	c.open(inGrace)
 	c.allowLocked()
+}
+
+// open lets in what word says.
+func (c *Controller) open(word uint64) {
+	c.gate.open(word)
+	c.opening.Do(func() { close(c.opened) })
 }
 
 func (c *Controller) unfinished() int {
