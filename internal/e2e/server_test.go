@@ -31,6 +31,7 @@ type server struct {
 	state string   // directory
 	args  []string // program and arguments
 	log   string   // path of what it prints
+	group uint32   // that it runs as; 0: that of the test
 	cmd   *exec.Cmd
 	done  chan error // receives how cmd ended
 }
@@ -103,6 +104,13 @@ func (s *server) port() string {
 // start starts the process and waits until it accepts connections.
 func (s *server) start() {
 	s.t.Helper()
+	s.launch()
+	s.await()
+}
+
+// launch starts the process and waits for nothing.
+func (s *server) launch() {
+	s.t.Helper()
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
@@ -110,15 +118,25 @@ func (s *server) start() {
 	defer log.Close()
 	cmd := exec.Command(s.args[0], s.args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it ends with the test, however that ends
+	if s.group != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(os.Getuid()), Gid: s.group}
+	}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	s.cmd, s.done = cmd, done
+}
+
+// await waits until the process accepts connections.
+func (s *server) await() {
+	s.t.Helper()
 	eventually(s.t, "server starts", startLimit, func() bool {
-		if len(done) != 0 {
-			s.t.Fatalf("the server ended: %v", <-done)
+		if len(s.done) != 0 {
+			s.cmd = nil
+			s.t.Fatalf("the server ended: %v", <-s.done)
 		}
 		conn, err := net.Dial("tcp4", s.addr)
 		if err == nil {

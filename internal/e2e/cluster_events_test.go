@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// The longest that a client may be held up, by what befalls its gateway; I/O of
+// clients of other gateways goes on.
+const (
+	plannedPause = 2 * time.Second
+	crashPause   = 5 * time.Second
+	deathPause   = 10 * time.Second
+	othersPause  = 5 * time.Second
+
+	cutOff = 40 * time.Second // less than a lease
+)
+
+// TestGateways has gateways of a cluster stop, die and move while their clients
+// write, and lock what others ask for. No application notices anything but pauses.
+func TestGateways(t *testing.T) {
+	w := newTown(t)
+	w.settle()
+	for _, event := range []struct {
+		name string
+		hit  int           // gateways that something happens to, the first ones
+		aim  time.Duration // the longest pause of their clients
+		f    func(*town)
+	}{
+		{"planned restart", 1, plannedPause, func(w *town) { w.gates[0].terminate(); w.gates[0].start() }},
+		{"crash", 1, crashPause, func(w *town) { w.gates[0].restart() }},
+		{"crash in another's grace period", 2, 2 * crashPause, crashInGrace},
+		{"crash of all", townGates, 2 * crashPause, crashOfAll},
+		{"death", 1, deathPause, death},
+		{"cut off from Ceph", 1, cutOff + 2*deathPause, cutOffFromCeph},
+	} {
+		ok := t.Run(event.name, func(t *testing.T) {
+			w := w.on(t)
+			if event.aim > cutOff && !*ha {
+				t.Skip("it takes long: with -ha")
+			}
+			event.f(w)
+			for i, p := range w.gaps() {
+				t.Logf("%s: client of gw%d: %v", event.name, i+1, p)
+				switch {
+				case i < event.hit && p.longest() > event.aim:
+					t.Errorf("want none above %v", event.aim)
+				case i >= event.hit && p.write > othersPause:
+					t.Errorf("want none of writes above %v", othersPause)
+				}
+			}
+		})
+		if !ok && w.lost() {
+			return
+		}
+	}
+	w.judge()
+}
+
+// crashInGrace kills a gateway while the clients of another come back.
+func crashInGrace(w *town) {
+	a, b := w.gates[0], w.gates[1]
+	mark := a.mark()
+	a.restart()
+	b.kill()
+	if a.saidSince(mark, "new state is granted") {
+		w.Log("the grace period was over before the second was killed")
+	}
+	b.start()
+}
+
+func crashOfAll(w *town) {
+	for _, g := range w.gates {
+		g.kill()
+	}
+	for _, g := range w.gates {
+		g.launch()
+	}
+	for _, g := range w.gates {
+		g.await()
+	}
+}
+
+// death ends a gateway for good. Its client comes to another one, which has it wait,
+// until a successor starts elsewhere, by its name and in its place.
+func death(w *town) {
+	old, others := w.gates[0], w.gates[1:]
+	var marks []int
+	for _, g := range others {
+		marks = append(marks, g.mark())
+	}
+	old.kill()
+	began := time.Now()
+	eventually(w.T, "the client comes to another gateway", limit, func() bool {
+		for i, g := range others {
+			if g.saidSince(marks[i], "must wait for gw1") {
+				return true
+			}
+		}
+		return false
+	})
+	w.Logf("the successor starts after %v", time.Since(began).Round(time.Millisecond))
+	w.gates[0] = w.newGate(old.name, old.addr, old.monitor)
+	w.gates[0].start()
+}
+
+// cutOffFromCeph drops what a gateway and Ceph say to each other, for a while.
+func cutOffFromCeph(w *town) {
+	g := w.gates[0]
+	table := fmt.Sprintf("e2e_cut_%d", os.Getpid())
+	// Marked connections are dropped both ways; those of clients are not marked.
+	rules := fmt.Sprintf(`table ip %s {
+  chain out {
+    type filter hook output priority 0; policy accept;
+    meta skgid %d tcp sport != { %s, %s } ct mark set 0xcef
+    ct mark 0xcef drop
+  }
+}`, table, g.group, g.port(), portOf(g.monitor))
+	w.feed(rules, "nft", "-f", "-")
+	defer w.feed("", "nft", "delete", "table", "ip", table)
+	select {
+	case <-time.After(cutOff):
+	case <-w.Context().Done():
+	}
+}
