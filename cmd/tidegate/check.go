@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -50,6 +51,12 @@ func checkFile(cmd *cobra.Command, file string) error {
 	}
 	var wrong faults
 	errors.As(faultsOf(c), &wrong)
+	if len(wrong) == 0 {
+		specs, err := new(settings).specsOf(c)
+		if err = cmp.Or(err, clash(specs)); err != nil {
+			wrong = faults{err.Error()}
+		}
+	}
 	for _, line := range wrong {
 		if !found[line] {
 			fmt.Fprintln(cmd.ErrOrStderr(), line)

@@ -43,9 +43,9 @@ type gateway struct {
 	said     map[string]bool // Guarded by mu. Findings about cfg.
 }
 
-// newGateway reads the configuration and begins to open what it exports. Errors
-// are for a person to mend.
-func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
+// newGateway reads the configuration, and returns what open is to open. Errors are
+// for a person to mend.
+func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, []exportSpec, error) {
 	g := &gateway{
 		flags: flags, given: given, objects: newObjects(), began: time.Now(),
 		asked: make(chan struct{}, 1), hangup: make(chan os.Signal, 1),
@@ -53,24 +53,30 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	signal.Notify(g.hangup, syscall.SIGHUP) // from now on it does not end the process
 	next, err := g.read(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if g.log, g.level, err = newLog(next.settings.logLevel); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
-	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
-		return nil, err
-	}
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
-	for i := range next.specs {
-		next.specs[i].recovers = true
+	return g, next.specs, nil
+}
+
+// open joins the cluster, if there is one, and begins to open the file systems. It
+// may take sessions with CephFS over from a server that has this one's name, so
+// nobody else may serve from the state directory by then.
+func (g *gateway) open(ctx context.Context, specs []exportSpec) (err error) {
+	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
+		return err
 	}
-	fresh, err := g.exports.set(next.specs)
+	for i := range specs {
+		specs[i].recovers = true
+	}
+	fresh, err := g.exports.set(specs)
 	if err != nil {
-		g.Close()
-		return nil, err
+		return err
 	}
 	limit := firstOpens
 	if g.flags.config == "" {
@@ -79,11 +85,10 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	first, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := g.exports.await(first, fresh); err != nil && g.flags.config == "" && !g.exports.any() {
-		g.Close()
-		return nil, err
+		return err
 	}
-	g.watch.point(next.cfg.RadosURLs)
-	return g, nil
+	g.watch.point(g.cfg.RadosURLs)
+	return nil
 }
 
 // Close closes all file systems. No request may use one any more.

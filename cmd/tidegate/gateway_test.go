@@ -54,23 +54,26 @@ func newRig(t *testing.T, dir, text string) *rig {
 	if err := s.check(); err != nil {
 		t.Fatal(err)
 	}
-	g, err := newGateway(t.Context(), s, cmd.Flags().Changed)
+	g, specs, err := newGateway(t.Context(), s, cmd.Flags().Changed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.gateway = g
-	r.serve()
+	r.serve(specs)
 	return r
 }
 
 // serve runs the server until the test ends.
-func (r *rig) serve() {
+func (r *rig) serve(specs []exportSpec) {
 	r.Helper()
-	ctl, err := r.startGrace(r.Context(), func(error) {})
+	socket, err := r.openSocket()
 	if err != nil {
 		r.Fatal(err)
 	}
-	socket, err := r.openSocket()
+	if err := r.open(r.Context(), specs); err != nil {
+		r.Fatal(err)
+	}
+	ctl, err := r.startGrace(r.Context(), func(error) {})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -233,7 +236,7 @@ func TestReloadFaults(t *testing.T) {
 		{"syntax", memExport(2, "/b") + "NFSv4 {", "conf:4:8: error: the text ends here"},
 		{"key", memExport(2, "/b") + "NFSv4 { Leese_Lifetime = 3; }", "conf:4:9: error: unknown key Leese_Lifetime in NFSv4; did you mean Lease_Lifetime?"},
 		{"same id", memExport(2, "/b") + memExport(2, "/c"), "conf:4:10: error: Export_Id: 2 is that of the export at "},
-		{"inside another", memExport(2, "/b") + memExport(3, "/b/c"), "export /b/c lies inside export /b"},
+		{"inside another", memExport(2, "/b") + memExport(3, "/b/c"), "the place /b/c lies inside that of"},
 		{"beyond", memExport(2, "/b") + "NFSv4 { Graceless = true; }", "conf:4:9: warning: Graceless = true cannot be honoured"},
 		{"beyond, of an export", "EXPORT { Export_Id = 2; Path = /; Pseudo = /b; FSAL { Name = RGW; } }", "conf:3:55: warning: Name = RGW cannot be honoured"},
 		{"missing object", memExport(2, "/b") + "%url rados://p/n/o", "conf:4:1: error: rados://p/n/o cannot be read"},

@@ -63,7 +63,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err := flags.check(); err != nil {
 		return err
 	}
-	g, err := newGateway(ctx, flags, given)
+	g, specs, err := newGateway(ctx, flags, given)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,16 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 		return err
 	}
 	defer closeAll(listeners)
+	socket, err := g.openSocket()
+	if err != nil {
+		return err
+	}
+	if socket != nil {
+		defer socket.Close()
+	}
+	if err := g.open(ctx, specs); err != nil {
+		return err
+	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ctl, err := g.startGrace(ctx, end)
@@ -82,10 +92,6 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 		return err
 	}
 	defer ctl.Close(context.WithoutCancel(ctx))
-	socket, err := g.openSocket()
-	if err != nil {
-		return err
-	}
 	if err := g.start(ctl); err != nil {
 		return err
 	}
@@ -104,17 +110,13 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	return cmp.Or(err, context.Cause(life))
 }
 
-// startGrace reads who is on record and begins the grace period. It makes the
-// state directory, but not the place of a recovery directory elsewhere: what is
-// missing there may be a file system that is not mounted yet. Replaced is called
-// if another server takes this one's place.
+// startGrace reads who is on record and begins the grace period. It does not make
+// the place of a recovery directory: what is missing there may be a file system that
+// is not mounted yet. Replaced is called if another server takes this one's place.
 func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.Controller, error) {
 	s := &g.running
 	if _, err := os.Stat(s.ganesha); err != nil && g.given("import-recovery") {
 		g.log.Warn("no records are imported", zap.Error(err))
-	}
-	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
-		g.log.Error("the state directory cannot be made", zap.Error(err))
 	}
 	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }, Replaced: replaced}
 	if g.member != nil {
@@ -126,9 +128,12 @@ func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.
 	return grace.Start(ctx, cfg)
 }
 
-// openSocket opens the socket for commands. Without it, nil, a server serves all the
-// same, unless another one answers there.
+// openSocket makes the state directory and opens the socket for commands. Without
+// it, nil, a server serves all the same, unless another one answers there.
 func (g *gateway) openSocket() (net.Listener, error) {
+	if err := os.MkdirAll(g.running.stateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("--state-dir %s: %w; make that directory writable or give another", g.running.stateDir, err)
+	}
 	socket, err := admin.Listen(admin.SocketIn(g.running.stateDir))
 	if err != nil && !errors.Is(err, admin.ErrBusy) {
 		g.log.Error("no admin socket: commands to this server will not work", zap.Error(err))

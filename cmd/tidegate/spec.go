@@ -127,7 +127,8 @@ func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
 	return specs, nil
 }
 
-// clash reports the first two specs with the same number or place.
+// clash reports the first two specs with the same number or place, or of which one
+// lies inside the other.
 func clash(specs []exportSpec) error {
 	ids, places := map[uint32]exportSpec{}, map[string]exportSpec{}
 	for _, x := range specs {
@@ -138,6 +139,14 @@ func clash(specs []exportSpec) error {
 			return fmt.Errorf("%s: the id %d is that of %s; give it another", x.from, x.id, other.from)
 		}
 		ids[x.id], places[x.pseudo] = x, x
+	}
+	for _, x := range specs {
+		for at := x.pseudo; at != path.Dir(at); {
+			at = path.Dir(at)
+			if other, taken := places[at]; taken {
+				return fmt.Errorf("%s: the place %s lies inside that of %s; give it another", x.from, x.pseudo, other.from)
+			}
+		}
 	}
 	return nil
 }

@@ -79,6 +79,9 @@ func newExportTable(open func(context.Context, exportSpec) (fsal.FS, error), log
 func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := publish(t.offersLocked()); err != nil {
+		return err
+	}
 	t.publish = publish
 	for _, x := range t.live {
 		t.reportLocked(x)
@@ -86,7 +89,7 @@ func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	if len(t.live) == 0 {
 		t.log.Warn("there are no exports")
 	}
-	return t.publish(t.offersLocked())
+	return nil
 }
 
 // Close closes all file systems, and leaves what they hold to a successor. The

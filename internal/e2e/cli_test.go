@@ -54,6 +54,7 @@ func TestUsageErrors(t *testing.T) {
 		"empty export":  {[]string{"serve", "--listen", addr, "--export", ""}, "export"},
 		"relative name": {[]string{"serve", "--listen", addr, "--export", dir + "=a/b"}, "a/b"},
 		"a name twice":  {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a"}, "/a"},
+		"a name within": {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a/b"}, "/a/b"},
 		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, "nowhere"},
 		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, "70000"},
 		"no state":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", file}, file},
