@@ -235,7 +235,7 @@ func (c *client) unmount(orderly bool) {
 }
 
 // watch asks the MDS often, so that a loss is seen without anybody's call. While no
-// MDS answers, it asks the monitors.
+// MDS answers, and when one does again, it asks the monitors.
 func (c *client) watch(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
@@ -250,6 +250,9 @@ func (c *client) watch(ctx context.Context) {
 		}
 		select {
 		case <-answered:
+			if silent > 1 {
+				c.checkBlocked()
+			}
 			silent = 0
 			c.fs.tasks.Go(func() {
 				c.probe(r)
@@ -263,8 +266,8 @@ func (c *client) watch(ctx context.Context) {
 	}
 }
 
-// checkBlocked sees that the monitors keep the client out, which it would learn from
-// an MDS alone.
+// checkBlocked sees that the monitors keep the client from the OSDs, which an MDS that
+// has just taken over does not know.
 func (c *client) checkBlocked() {
 	gen, address := c.gen.Load(), ""
 	c.settle(gen, func(m *ll.Mount) { address = m.Address() })

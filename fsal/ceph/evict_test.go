@@ -69,41 +69,14 @@ func evictOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Blocks are written and confirmed until the loss has been met and survived.
-	const block = 64 << 10
-	text := func(i int) []byte { return bytes.Repeat([]byte{byte(i), byte(i >> 8), 'x', 'y'}, block/4) }
 	evicted := make(chan error, 1)
-	var confirmed, after int
-	began := fs.WriteVerifier()
-	for i := 0; after < 5; i++ {
-		if i == 20 {
-			go func() {
-				n, err := shared.Evict(x.cfg.Identity)
-				if err == nil && n != 1 {
-					err = fmt.Errorf("%d clients evicted", n)
-				}
-				evicted <- err
-			}()
+	confirmed := writeAcross(t, fs, c.File, func() {
+		n, err := shared.Evict(x.cfg.Identity)
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%d clients evicted", n)
 		}
-		for done := false; !done; {
-			verifier := fs.WriteVerifier()
-			eventually(t, "write", func() error {
-				_, _, err := c.File.WriteAt(r, text(i), uint64(i)*block, fsal.Unstable)
-				return err
-			})
-			err := c.File.Commit(r, 0, 0)
-			if err != nil && !errors.Is(err, syscall.EAGAIN) {
-				t.Fatal("commit: ", err)
-			}
-			done = err == nil && verifier == fs.WriteVerifier()
-		}
-		if confirmed = i + 1; fs.WriteVerifier() != began {
-			after++
-		}
-		if i == 200_000 {
-			t.Fatal("the eviction was not met")
-		}
-	}
+		evicted <- err
+	})
 	if err := <-evicted; err != nil {
 		t.Fatal(err)
 	}
@@ -118,16 +91,7 @@ func evictOnce(t *testing.T) {
 		}
 		return nil
 	})
-	out, err := shared.Python(fmt.Sprintf(`
-fd = fs.open(%q, "r")
-for i in range(%d):
-    want = bytes([i & 255, i >> 8 & 255, 120, 121]) * %d
-    if fs.read(fd, i * %d, %d) != want: print("block", i)
-fs.close(fd)
-`, x.cfg.Path+"/f", confirmed, block/4, block, block))
-	if err != nil || out != "" {
-		t.Errorf("of %d blocks that were confirmed, these are not there: %s (%v)", confirmed, out, err)
-	}
+	checkBlocks(t, x.cfg.Path+"/f", confirmed)
 	other, err := c.Node.Open(r, rw)
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +101,57 @@ fs.close(fd)
 		t.Error("a lock that was lost is still held: ", err)
 	}
 	t.Logf("%d blocks confirmed", confirmed)
+}
+
+// block is how much writeAcross writes at once.
+const block = 64 << 10
+
+// writeAcross writes and confirms blocks until a loss, which evict brings about, has
+// been met and survived; it returns how many.
+func writeAcross(t *testing.T, fs *FS, f fsal.File, evict func()) (confirmed int) {
+	t.Helper()
+	r := request(0)
+	text := func(i int) []byte { return bytes.Repeat([]byte{byte(i), byte(i >> 8), 'x', 'y'}, block/4) }
+	began, after := fs.WriteVerifier(), 0
+	for i := 0; after < 5; i++ {
+		if i == 20 {
+			go evict()
+		}
+		for done := false; !done; {
+			verifier := fs.WriteVerifier()
+			eventually(t, "write", func() error {
+				_, _, err := f.WriteAt(r, text(i), uint64(i)*block, fsal.Unstable)
+				return err
+			})
+			err := f.Commit(r, 0, 0)
+			if err != nil && !errors.Is(err, syscall.EAGAIN) {
+				t.Fatal("commit: ", err)
+			}
+			done = err == nil && verifier == fs.WriteVerifier()
+		}
+		if confirmed = i + 1; fs.WriteVerifier() != began {
+			after++
+		}
+		if i == 200_000 {
+			t.Fatal("the eviction was not met")
+		}
+	}
+	return confirmed
+}
+
+// checkBlocks has another client look for what writeAcross confirmed.
+func checkBlocks(t *testing.T, path string, confirmed int) {
+	t.Helper()
+	out, err := shared.Python(fmt.Sprintf(`
+fd = fs.open(%q, "r")
+for i in range(%d):
+    want = bytes([i & 255, i >> 8 & 255, 120, 121]) * %d
+    if fs.read(fd, i * %d, %d) != want: print("block", i)
+fs.close(fd)
+`, path, confirmed, block/4, block, block))
+	if err != nil || out != "" {
+		t.Errorf("of %d blocks that were confirmed, these are not there: %s (%v)", confirmed, out, err)
+	}
 }
 
 // TestEvictionIdle checks that a loss is seen though nobody calls.

@@ -4,6 +4,7 @@ package ceph
 
 import (
 	"fmt"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -56,43 +57,49 @@ func TestDelegation(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			d := f.(fsal.Delegator)
-			eventually(t, "delegate", func() error { return d.Delegate(r, false) })
-			cmd := shared.PythonCmd(fmt.Sprintf(y.others, x.cfg.Path+"/f"))
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			others := make(chan error, 1)
-			go func() { others <- cmd.Wait() }()
-			select {
-			case k := <-up.wanted:
-				if k != c.Node.Key() {
-					t.Error("another file's delegation is recalled")
-				}
-			case err := <-others:
-				t.Fatal("others did not wait: ", err)
-			case <-time.After(replacedWithin):
-				t.Fatal("no recall")
-			}
-			select {
-			case err := <-others:
-				t.Fatal("others went on before the delegation was given back: ", err)
-			default:
-			}
-			began := time.Now()
-			if y.asks {
-				if _, err := c.Node.Getattr(r); err != nil {
-					t.Error(err)
-				}
-				if took := time.Since(began); took > time.Second {
-					t.Errorf("attributes came after %v", took)
-				}
-			}
-			d.Undelegate()
-			if err := <-others; err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("others went on, and ended, within %v", time.Since(began).Round(time.Millisecond))
+			others := shared.PythonCmd(fmt.Sprintf(y.others, x.cfg.Path+"/f"))
+			share(t, c.Node, f.(fsal.Delegator), up.wanted, others, y.asks)
 		})
 	}
+}
+
+// share has others use a file whose delegation is given back when it is recalled,
+// before or after its holder asks for attributes.
+func share(t *testing.T, n fsal.Node, d fsal.Delegator, wanted chan fsal.Key, others *exec.Cmd, asks bool) {
+	r := request(0)
+	eventually(t, "delegate", func() error { return d.Delegate(r, false) })
+	if err := others.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- others.Wait() }()
+	select {
+	case k := <-wanted:
+		if k != n.Key() {
+			t.Error("another file's delegation is recalled")
+		}
+	case err := <-ended:
+		t.Fatal("others did not wait: ", err)
+	case <-time.After(replacedWithin):
+		t.Fatal("no recall")
+	}
+	select {
+	case err := <-ended:
+		t.Fatal("others went on before the delegation was given back: ", err)
+	default:
+	}
+	began := time.Now()
+	if asks {
+		if _, err := n.Getattr(r); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("attributes came after %v", took)
+		}
+	}
+	d.Undelegate()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("others went on, and ended, within %v", time.Since(began).Round(time.Millisecond))
 }

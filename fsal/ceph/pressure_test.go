@@ -28,6 +28,21 @@ func (h *holder) Release(k fsal.Key) {
 	}
 }
 
+// caps is how many capabilities the rig's client has, as the MDS counts.
+func (x rig) caps(c *cephtest.Cluster) (n int64) {
+	x.Helper()
+	list, err := c.Sessions(cephtest.FS + ":0")
+	if err != nil {
+		x.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Metadata.UUID == x.cfg.Identity {
+			n = s.Caps
+		}
+	}
+	return n
+}
+
 // TestPressure has many more inodes in use than an MDS wants a client to have: it
 // asks for them, and what is dropped is given back, before it complains.
 func TestPressure(t *testing.T) {
@@ -61,19 +76,7 @@ func TestPressure(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	caps := func() (n int64) {
-		list, err := c.Sessions(cephtest.FS + ":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range list {
-			if s.Metadata.UUID == x.cfg.Identity {
-				n = s.Caps
-			}
-		}
-		return n
-	}
-	before, after := caps(), int64(0)
+	before, after := x.caps(c), int64(0)
 	for end := time.Now().Add(3 * replacedWithin); ; {
 		select {
 		case k := <-h.drop:
@@ -84,7 +87,7 @@ func TestPressure(t *testing.T) {
 			continue
 		case <-time.After(time.Second):
 		}
-		if after = caps(); after <= 2*most {
+		if after = x.caps(c); after <= 2*most {
 			break
 		}
 		if time.Now().After(end) {

@@ -42,6 +42,28 @@ func TestTakeoverOfAnotherUser(t *testing.T) {
 	}
 }
 
+// survive has the client evicted, and waits until it is known and overcome.
+func survive(t *testing.T, fs *FS, lost chan error, what string, evict func() error) {
+	t.Helper()
+	began := time.Now()
+	eventually(t, "evict", evict)
+	select {
+	case <-lost:
+	case <-time.After(2 * replacedWithin):
+		t.Fatal("a loss was not seen: ", what)
+	}
+	eventually(t, "write after the loss", func() error {
+		n, err := fs.Root(request(0))
+		if err != nil {
+			return err
+		}
+		defer n.Put()
+		_, _, err = n.Setattr(request(0), nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o711})
+		return err
+	})
+	t.Logf("%s: back after %v", what, time.Since(began).Round(time.Millisecond))
+}
+
 // TestEvictionAgain evicts the client twice within seconds, while no MDS serves, and
 // when another one has taken over.
 func TestEvictionAgain(t *testing.T) {
@@ -55,61 +77,31 @@ func TestEvictionAgain(t *testing.T) {
 	defer fs.Retire()
 	up := losses{lost: make(chan error, 10)}
 	fs.Watch(up)
-	r := request(0)
-	writes := func(what string) {
-		eventually(t, what, func() error {
-			n, err := fs.Root(r)
-			if err != nil {
-				return err
-			}
-			defer n.Put()
-			_, _, err = n.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o711})
-			return err
-		})
-	}
-	writes("write")
-	survived := func(what string, began time.Time) {
-		select {
-		case <-up.lost:
-		case <-time.After(2 * replacedWithin):
-			t.Fatal("a loss was not seen: ", what)
+	byMDS := func() error {
+		n, err := c.Evict(x.cfg.Identity)
+		if err != nil || n != 1 {
+			return fmt.Errorf("%w: %d clients evicted: %v", syscall.EAGAIN, n, err)
 		}
-		writes("write after the loss")
-		t.Logf("%s: back after %v", what, time.Since(began).Round(time.Millisecond))
+		return nil
 	}
-	evict := func(what string) {
-		began := time.Now()
-		eventually(t, "evict", func() error {
-			n, err := c.Evict(x.cfg.Identity)
-			if err != nil || n != 1 {
-				return fmt.Errorf("%w: %d clients evicted: %v", syscall.EAGAIN, n, err)
-			}
-			return nil
-		})
-		survived(what, began)
-	}
-	evict("first")
-	evict("second")
+	survive(t, fs, up.lost, "first", byMDS)
+	survive(t, fs, up.lost, "second", byMDS)
 	if _, err := c.Ceph("tell", "mds.*", "config", "set", "mds_reconnect_timeout", "3"); err != nil {
 		t.Fatal(err)
 	}
-	// Without an MDS it is the monitors that evict.
 	first := activeMDS(t, c)
-	address := fs.clients[0].m.Address()
-	if err := c.Kill("mds." + first); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Ceph("osd", "blocklist", "add", address); err != nil {
-		t.Fatal(err)
-	}
-	survived("while no MDS serves", time.Now())
+	survive(t, fs, up.lost, "by the monitors, while no MDS serves", func() error {
+		err := c.Kill("mds." + first)
+		_, no := c.Ceph("osd", "blocklist", "add", fs.clients[0].m.Address())
+		return errors.Join(err, no)
+	})
 	eventually(t, "another MDS", func() error {
 		if now := activeMDS(t, c); now == "" || now == first {
 			return syscall.EAGAIN
 		}
 		return nil
 	})
-	evict("by another MDS")
+	survive(t, fs, up.lost, "by another MDS", byMDS)
 	if clients, evictions := fs.Mounted(); clients != 1 || evictions != 4 {
 		t.Errorf("%d clients are mounted, after %d evictions", clients, evictions)
 	}
