@@ -74,9 +74,6 @@ func startCeph(t *testing.T, args ...string) *cephtest.Cluster {
 	if *peer {
 		t.Skip("CephFS is tested with tidegate alone")
 	}
-	if !*cephfs {
-		t.Skip("CephFS exports are tested with -ceph: they are not ready for use")
-	}
 	cluster, err := cephtest.Start(append(args, "--mgr")...)
 	if errors.Is(err, cephtest.ErrMissing) {
 		t.Skip("CephFS: ", err)
@@ -174,6 +171,9 @@ func cephOneRank(x cephRig) { posix(x.T, x.c, slices.Concat(notOnCeph, []string{
 // cephTwoRanks has two MDS share the directories, which they have to agree on
 // where names move from one to another.
 func cephTwoRanks(x cephRig) {
+	if !*ranks {
+		x.Skip("two active MDS are tested with -ranks")
+	}
 	_, err := x.cluster.Ceph("fs", "set", cephtest.FS, "max_mds", "2")
 	x.must("a second rank", err)
 	eventually(x.T, "two ranks are active", limit, func() bool {

@@ -17,8 +17,8 @@ import (
 
 var (
 	peer = flag.Bool("ganesha", false, "test nfs-ganesha instead, to see what the tests themselves are worth")
-	// cephfs needs a libcephfs that many renames of directories do not bring down.
-	cephfs = flag.Bool("ceph", false, "test CephFS exports too, on a throw-away cluster")
+	// ranks takes minutes on a machine that is busy.
+	ranks = flag.Bool("ranks", false, "test CephFS with two active MDS too")
 
 	prog = flag.String("server", "", "the tidegate to test, instead of a new build")
 )
