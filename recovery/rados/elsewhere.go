@@ -14,6 +14,7 @@ type others struct {
 	asked time.Time         // Guarded by mu. When they were last, before the first of them was.
 	nodes map[string]string // Guarded by mu. By owner.
 	runs  map[uint64]string // Guarded by mu. Nodes by their last runs.
+	err   error             // Guarded by mu. Why they could not be read.
 }
 
 // Elsewhere names another member that has an owner on record; "" if none has.
@@ -38,15 +39,11 @@ func (b *Backend) Running(ctx context.Context, run uint64) (node string, err err
 func (b *Backend) lookAround(ctx context.Context) error {
 	o, came := &b.others, time.Now()
 	o.mu.Lock()
-	if o.asked.After(came) {
-		return nil
+	if !o.asked.After(came) {
+		o.asked = time.Now()
+		o.nodes, o.runs, o.err = b.readOthers(ctx)
 	}
-	asked := time.Now()
-	nodes, runs, err := b.readOthers(ctx)
-	if err == nil {
-		o.asked, o.nodes, o.runs = asked, nodes, runs
-	}
-	return err
+	return o.err
 }
 
 // readOthers reads who is on record at other members. One that has not moved its
