@@ -272,3 +272,33 @@ func TestCephExportsUnderLoad(t *testing.T) {
 		return len(list) == 1 && strings.HasSuffix(list[0].Metadata.UUID, "-0001")
 	})
 }
+
+// A second server of a state directory leaves the sessions of the first one alone.
+func TestCephSecondStart(t *testing.T) {
+	m := newManaged(t)
+	dir := t.TempDir()
+	conf := fmt.Sprintf("CEPH { Ceph_Conf = %q; }\nEXPORT { Export_Id = 1; Path = /; Pseudo = /one; FSAL { Name = CEPH; User_Id = nfs; Filesystem = %s; } }\n", m.Conf(), cephtest.FS)
+	r := newRig(t, dir, conf)
+	r.eventually("the export is there", func() bool { x, ok := r.exports.find("/one"); return ok && x.Served })
+	sessions := func() (ids []int64) {
+		list, err := m.Sessions(cephtest.FS + ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range list {
+			if strings.HasPrefix(x.Metadata.UUID, "ganesha-") {
+				ids = append(ids, x.ID)
+			}
+		}
+		return ids
+	}
+	before := sessions()
+	out, err := program(t, "tidegate", "serve", "--config", r.conf, "--state-dir", filepath.Join(dir, "state"),
+		"--listen", "127.0.0.1:0", "--monitor", "").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "another server answers there") {
+		t.Errorf("the second server: %v, %s", err, out)
+	}
+	if after := sessions(); len(before) != 1 || !slices.Equal(before, after) {
+		t.Errorf("sessions with CephFS: %v before, %v after", before, after)
+	}
+}
