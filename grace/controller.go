@@ -32,8 +32,9 @@ type Config struct {
 	Elsewhere func(ctx context.Context, owner string) (server string, err error)
 
 	// Running names the server, other than this one, that has clients on record and
-	// whose last run has this number, "" for none; nil: there are no others.
-	Running func(ctx context.Context, run uint64) (server string, err error)
+	// whose last run has this number, "" for none, or if it says that the session is
+	// over, unless that is ""; nil: there are no others.
+	Running func(ctx context.Context, run uint64, session string) (server string, err error)
 
 	// Replaced is called once when another server has taken the place of this
 	// one, which must end; nil: nobody cares. It does not wait.

@@ -34,16 +34,16 @@ func TestAwaited(t *testing.T) {
 			t.Errorf("the log:\n%s", all)
 		}
 		runs := map[uint64]string{7: "gw2"}
-		if s.Other(ctx, 7) {
+		if s.Other(ctx, 7, "s") {
 			t.Error("a run of another server, and there is none")
 		}
-		s.cfg.Running = func(_ context.Context, run uint64) (string, error) { return runs[run], failure }
-		if !s.Other(ctx, 7) || s.Other(ctx, 8) {
+		s.cfg.Running = func(_ context.Context, run uint64, _ string) (string, error) { return runs[run], failure }
+		if !s.Other(ctx, 7, "s") || s.Other(ctx, 8, "s") {
 			t.Error("run 7 is another server's, and run 8 nobody's")
 		}
 		failure = syscall.EIO
 		s.want("storage fails", s.Awaited(ctx, "new"), Delay)
-		if !s.Other(ctx, 8) {
+		if !s.Other(ctx, 8, "s") {
 			t.Error("whose run it is cannot be known")
 		}
 	})

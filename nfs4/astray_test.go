@@ -30,7 +30,7 @@ func member(t *testing.T) *Server {
 		Elsewhere: func(_ context.Context, owner string) (string, error) {
 			return map[string]string{"moved": "other"}[owner], nil
 		},
-		Running: func(_ context.Context, run uint64) (string, error) {
+		Running: func(_ context.Context, run uint64, _ string) (string, error) {
 			return map[uint64]string{6: "other"}[run], nil
 		},
 	})

@@ -27,11 +27,11 @@ func (c *compound) awaited(owner []byte) error {
 	return err
 }
 
-// unknown is the status of a request that names what nobody here knows. From a
+// unknown is the status of a request that names a session that nobody here knows. From a
 // client that a proxy sent here, and whose server is another one, it gets no answer:
 // it is sent again, by a connection that may lead to where it belongs.
-func (c *compound) unknown(err error, epoch uint32) wire.Status {
-	if c.call.Conn.Proxied() && c.srv.state.Other(c.req, epoch) {
+func (c *compound) unknown(err error, id wire.SessionID) wire.Status {
+	if c.call.Conn.Proxied() && c.srv.state.OtherSession(c.req, state.SessionID(id)) {
 		c.call.Conn.Close()
 	}
 	return statusOf(err)
@@ -101,7 +101,10 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 		Channel:   func(ss *state.Session) any { return c.newChannel(ss, &a) },
 	})
 	if err != nil {
-		return c.unknown(err, state.ClientID(a.ClientID).Epoch())
+		if c.call.Conn.Proxied() && c.srv.state.OtherClient(c.req, state.ClientID(a.ClientID)) {
+			c.call.Conn.Close() // as for a session
+		}
+		return statusOf(err)
 	}
 	wire.CreateSessionRes{
 		SessionID:     wire.SessionID(ss.ID),
@@ -163,7 +166,7 @@ func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
 	fore := c.srv.linkOf(c.call.Conn).remembers(a.SessionID)
 	ss, err := c.srv.session(c.call.Conn, a.SessionID)
 	if err != nil {
-		return c.unknown(err, state.SessionID(a.SessionID).Epoch())
+		return c.unknown(err, a.SessionID)
 	}
 	back := channelOf(ss).calls(c.call.Conn)
 	if a.Dir == wire.CDFCFore && back || a.Dir == wire.CDFCBack && fore && !back {
@@ -233,7 +236,7 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 	ss, err := c.srv.session(c.call.Conn, a.SessionID)
 	switch {
 	case err != nil:
-		return c.unknown(err, state.SessionID(a.SessionID).Epoch())
+		return c.unknown(err, a.SessionID)
 	case c.count > int(ss.Fore.MaxOperations):
 		return wire.ErrTooManyOps
 	case c.size > int(ss.Fore.MaxRequest):

@@ -152,6 +152,9 @@ func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.L
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
 	tasks.Go(func() { g.monitor.Run(ctx) })
 	tasks.Go(func() { g.attend(ctx) })
+	if g.member != nil {
+		tasks.Go(func() { g.releaseAstray(ctx) })
+	}
 	return tasks.Wait
 }
 

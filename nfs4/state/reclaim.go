@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 
 	"github.com/tidegate/tidegate/grace"
@@ -35,16 +36,29 @@ func (s *Store) Awaited(ctx context.Context, name string) error {
 	return graceError(s.cfg.Grace.Awaited(ctx, name))
 }
 
-// Epoch is that of the store that made the session.
-func (id SessionID) Epoch() uint32 { return binary.BigEndian.Uint32(id[:]) }
+// OtherSession reports whether a session may be one at another server of the cluster.
+func (s *Store) OtherSession(ctx context.Context, id SessionID) bool {
+	return s.other(ctx, binary.BigEndian.Uint32(id[:]), hex.EncodeToString(id[:]))
+}
 
-// Epoch is that of the store that made the client.
-func (id ClientID) Epoch() uint32 { return id.epoch() }
+// OtherClient reports whether a client may be one of another server of the cluster.
+func (s *Store) OtherClient(ctx context.Context, id ClientID) bool {
+	return s.other(ctx, id.epoch(), "")
+}
 
-// Other reports whether an epoch may be that of another server of the cluster, by
-// which its clients are known.
-func (s *Store) Other(ctx context.Context, epoch uint32) bool {
-	return epoch != s.cfg.Epoch && s.cfg.Grace.Other(ctx, uint64(epoch))
+func (s *Store) other(ctx context.Context, epoch uint32, session string) bool {
+	return epoch != s.cfg.Epoch && s.cfg.Grace.Other(ctx, uint64(epoch), session)
+}
+
+// Release forgets the client of a session if its lease ran out: another server waits
+// for that. It reports whether there is no such session any more.
+func (s *Store) Release(ctx context.Context, id SessionID) bool {
+	ss, err := s.Session(id)
+	if err != nil {
+		return true
+	}
+	c := ss.Client
+	return c.bar(c.expired) && s.forget(ctx, c) == nil
 }
 
 // pass passes the gate for new state, or with reclaim for state of the run

@@ -14,6 +14,7 @@ type others struct {
 	asked time.Time         // Guarded by mu. When they were last, before the first of them was.
 	nodes map[string]string // Guarded by mu. By owner.
 	runs  map[uint64]string // Guarded by mu. Nodes by their last runs.
+	boxes map[string]*box   // Guarded by mu. By node, of those in runs.
 	err   error             // Guarded by mu. Why they could not be read.
 }
 
@@ -26,12 +27,21 @@ func (b *Backend) Elsewhere(ctx context.Context, owner string) (node string, err
 }
 
 // Running names another member that has clients on record, and whose last run has
-// this number; "" if there is none.
-func (b *Backend) Running(ctx context.Context, run uint64) (node string, err error) {
+// this number; "" if there is none, or if it says that the session, unless that is "",
+// is over.
+func (b *Backend) Running(ctx context.Context, run uint64, session string) (node string, err error) {
 	o := &b.others
 	defer o.mu.Unlock()
-	err = b.lookAround(ctx)
-	return o.runs[run], err
+	if err := b.lookAround(ctx); err != nil {
+		return "", err
+	}
+	if node = o.runs[run]; node == "" || session == "" {
+		return node, nil
+	}
+	if ended, err := o.boxes[node].over(ctx, b.cfg.Pool, session); err != nil || ended {
+		return "", err
+	}
+	return node, nil
 }
 
 // lookAround returns with b.others.mu held, and what it guards as it was at some
@@ -41,19 +51,20 @@ func (b *Backend) lookAround(ctx context.Context) error {
 	o.mu.Lock()
 	if !o.asked.After(came) {
 		o.asked = time.Now()
-		o.nodes, o.runs, o.err = b.readOthers(ctx)
+		o.err = b.readOthers(ctx)
 	}
 	return o.err
 }
 
 // readOthers reads who is on record at other members. One that has not moved its
 // records yet has them in the epoch that is being recovered.
-func (b *Backend) readOthers(ctx context.Context) (nodes map[string]string, runs map[uint64]string, err error) {
+func (b *Backend) readOthers(ctx context.Context) error {
 	db, err := b.db.Read(ctx)
 	if err != nil {
-		return nil, nil, explain(b.cfg.OID, err)
+		return explain(b.cfg.OID, err)
 	}
-	nodes, runs = make(map[string]string), make(map[uint64]string)
+	o := &b.others
+	o.nodes, o.runs, o.boxes = make(map[string]string), make(map[uint64]string), make(map[string]*box)
 	for _, node := range slices.Sorted(maps.Keys(db.Nodes)) {
 		if node == b.cfg.Node {
 			continue
@@ -65,19 +76,22 @@ func (b *Backend) readOthers(ctx context.Context) (nodes map[string]string, runs
 				break
 			}
 			if err := s.read(ctx, b.cfg.Pool); err != nil {
-				return nil, nil, explain(s.oid, err)
+				return explain(s.oid, err)
 			}
 			if s == now || now.version == 0 {
 				last = s.run
 			}
 			for owner := range s.records {
-				nodes[owner] = node
+				o.nodes[owner] = node
 			}
 			clients += len(s.records)
 		}
 		if clients > 0 {
-			runs[last] = node
+			o.runs[last], o.boxes[node] = node, &box{oid: astrayName(node)}
+			if err := o.boxes[node].read(ctx, b.cfg.Pool); err != nil {
+				return err
+			}
 		}
 	}
-	return nodes, runs, nil
+	return nil
 }

@@ -1,6 +1,9 @@
 package rados
 
 import (
+	"errors"
+	"io/fs"
+	"slices"
 	"testing"
 
 	"github.com/tidegate/tidegate/cluster"
@@ -28,7 +31,7 @@ func TestElsewhere(t *testing.T) {
 	expect("a runs", b, "x", "a")
 	runs := func(when string, run uint64, want string) {
 		t.Helper()
-		if got, err := b.Running(ctx, run); got != want || err != nil {
+		if got, err := b.Running(ctx, run, ""); got != want || err != nil {
 			t.Errorf("%s: run %d is of %q, %v; want %q", when, run, got, err, want)
 		}
 	}
@@ -47,4 +50,50 @@ func TestElsewhere(t *testing.T) {
 	a.update(func(db *cluster.DB) error { return db.Lift("a", "b") })
 	expect("the grace period went by without a", b, "x", "")
 	runs("the grace period went by without a", a.run, "")
+}
+
+// Of a session that a proxy sends elsewhere, its own member says when it is over.
+func TestAnswer(t *testing.T) {
+	pool := new(mem.Pool)
+	site(t, pool)
+	ctx := t.Context()
+	a, _ := begun(t, pool)
+	must(t, a.Put(ctx, recovery.Client{Owner: "x"}))
+	must(t, a.Commit(ctx))
+	b := New(Config{Pool: pool, OID: oid, Node: "b"})
+	expect := func(session, want string) {
+		t.Helper()
+		if got, err := b.Running(ctx, a.run, session); got != want || err != nil {
+			t.Errorf("session %q is at %q, %v; want %q", session, got, err, want)
+		}
+	}
+	var asked []string
+	answer := func(ended string) {
+		t.Helper()
+		asked = nil
+		must(t, a.Answer(ctx, func(session string) bool {
+			asked = append(asked, session)
+			return session == ended
+		}))
+	}
+	answer("01")
+	if asked != nil {
+		t.Errorf("nobody asked, but for %q", asked)
+	}
+	expect("01", "a")
+	expect("02", "a")
+	answer("01")
+	if slices.Sort(asked); !slices.Equal(asked, []string{"01", "02"}) {
+		t.Errorf("asked for %q", asked)
+	}
+	expect("01", "")
+	expect("02", "a")
+	answer("none")
+	if !slices.Equal(asked, []string{"02"}) {
+		t.Errorf("asked for %q", asked)
+	}
+	begun(t, pool)
+	if _, err := pool.Read(ctx, astrayName("a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("questions about the last run are left: %v", err)
+	}
 }

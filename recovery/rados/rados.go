@@ -109,10 +109,12 @@ func (b *Backend) Begin(ctx context.Context) (recovery.Start, error) {
 	if err := b.apply(ctx, now, nil, b.marks()); err != nil {
 		return recovery.Start{}, err
 	}
-	// What a crash between the end of an earlier grace period and Settle left.
-	before := b.set(db.Rec - 1)
-	if err := b.cfg.Pool.Delete(ctx, before.oid); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return recovery.Start{}, explain(before.oid, err)
+	// What a crash between the end of an earlier grace period and Settle left, and
+	// questions about the run before.
+	for _, oid := range []string{setName(db.Rec-1, b.cfg.Node), astrayName(b.cfg.Node)} {
+		if err := b.cfg.Pool.Delete(ctx, oid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return recovery.Start{}, explain(oid, err)
+		}
 	}
 	b.restart(now, old)
 	return recovery.Start{
