@@ -43,7 +43,7 @@ func exportsView(x exportsRig) {
 	x.b.fails(holder, syscall.ESTALE)
 	sees(x.a, "c one two")
 	sees(x.b, "one two")
-	x.a.sh("test $(cat /mnt/root/c/f) = x; echo y >/mnt/root/c/f")
+	x.a.sh("test -e /mnt/root/c/f; echo y >/mnt/root/c/g; test $(cat /mnt/root/c/g) = y")
 	holder.quit()
 	x.ask("export", "remove", "5")
 	sees(x.a, "one two")
