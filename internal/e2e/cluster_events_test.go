@@ -21,7 +21,7 @@ const (
 // TestGateways has gateways of a cluster stop, die and move while their clients
 // write, and lock what others ask for. No application notices anything but pauses.
 func TestGateways(t *testing.T) {
-	w := newTown(t)
+	w := newTown(t, time.Minute)
 	w.settle()
 	for _, event := range []struct {
 		name string
@@ -34,7 +34,7 @@ func TestGateways(t *testing.T) {
 		{"crash in another's grace period", 2, 2 * crashPause, crashInGrace},
 		{"crash of all", townGates, 2 * crashPause, crashOfAll},
 		{"death", 1, deathPause, death},
-		{"cut off from Ceph", 1, cutOff + 2*deathPause, cutOffFromCeph},
+		{"cut off from Ceph", 1, cutOff + 3*deathPause, cutOffFromCeph},
 	} {
 		ok := t.Run(event.name, func(t *testing.T) {
 			w := w.on(t)
@@ -123,5 +123,34 @@ func cutOffFromCeph(w *town) {
 	select {
 	case <-time.After(cutOff):
 	case <-w.Context().Done():
+	}
+}
+
+// A client that the proxy sends to another gateway for good, while its own one runs,
+// waits until that has given it up, and then goes on.
+func TestRehashed(t *testing.T) {
+	if !*ha {
+		t.Skip("it takes long: with -ha")
+	}
+	w := newTown(t, lease)
+	w.mount()
+	c := w.clients[0]
+	p := c.puppet("p", "/mnt/f")
+	p.wants("ok", "write 0 before")
+	p.wants("ok", "probe")
+	p.goesOn()
+	w.stop()
+	w.startProxy("gw2", "gw2", "gw3")
+	pause := p.goesOn()
+	t.Logf("the client came from gw1 to gw2, with a lease of %v: %v", lease, pause)
+	if most := 3*lease + deathPause; pause.write > most {
+		t.Errorf("want nothing above %v", most)
+	}
+	p.probe("probed")
+	p.quit()
+	for _, line := range []string{"a client of run ", " must wait for gw1"} {
+		if !w.gates[1].saidSince(0, line) {
+			t.Errorf("gw2 did not say: %s", line)
+		}
 	}
 }

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/internal/cephtest"
 )
@@ -27,8 +29,11 @@ type town struct {
 	root    *testing.T // lasts as long as all of it
 	ceph    *cephtest.Cluster
 	prog    string
+	lease   time.Duration
 	gates   []*gate
-	port    string // of the proxy
+	haproxy string // the program
+	addr    string // of the proxy
+	stop    func() // ends it
 	clients []*resident
 }
 
@@ -50,7 +55,8 @@ const (
 	groups    = 54321 // the first group by which a firewall can tell gateways apart
 )
 
-func newTown(t *testing.T) *town {
+// newTown starts a town. Clients have this lease.
+func newTown(t *testing.T, lease time.Duration) *town {
 	t.Helper()
 	needGuest(t)
 	needTidegate(t)
@@ -66,7 +72,7 @@ func newTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ceph.Stop() })
-	w := &town{T: t, root: t, ceph: ceph, prog: cephProgram(t)}
+	w := &town{T: t, root: t, haproxy: proxy, addr: freeAddr(t), lease: lease, ceph: ceph, prog: cephProgram(t)}
 	for i := range townGates {
 		w.gates = append(w.gates, w.newGate(fmt.Sprint("gw", i+1), freeAddr(t), freeAddr(t)))
 	}
@@ -77,7 +83,7 @@ func newTown(t *testing.T) *town {
 	for range w.gates {
 		w.clients = append(w.clients, &resident{client: bootClient(t)})
 	}
-	w.startProxy(proxy)
+	w.startProxy("gw1", "gw2", "gw3")
 	return w
 }
 
@@ -104,11 +110,11 @@ NFS_CORE_PARAM {
 	Bind_addr = 127.0.0.1; NFS_Port = %s; HAProxy_Hosts = 127.0.0.1;
 	Monitoring_Addr = 127.0.0.1; Monitoring_Port = %s;
 }
-NFSv4 { RecoveryBackend = rados_cluster; }
+NFSv4 { RecoveryBackend = rados_cluster; Lease_Lifetime = %[6]d; }
 RADOS_KV { ceph_conf = %[3]q; nodeid = %q; }
 CEPH { ceph_conf = %[3]q; }
 EXPORT { export_id = 1; path = "/"; pseudo = "/fs"; access_type = RW; squash = none; FSAL { name = CEPH; user_id = nfs; filesystem = %[5]q; } }
-`, g.port(), portOf(monitor), w.ceph.Conf(), name, cephtest.FS)
+`, g.port(), portOf(monitor), w.ceph.Conf(), name, cephtest.FS, int(w.lease.Seconds()))
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
@@ -124,23 +130,21 @@ EXPORT { export_id = 1; path = "/"; pseudo = "/fs"; access_type = RW; squash = n
 	return g
 }
 
-// startProxy runs HAProxy with the configuration of deploy/ha, but that each
-// client is sent to a gateway of its own as long as that is there.
-func (w *town) startProxy(program string) {
+// startProxy runs HAProxy with the configuration of deploy/ha, but that each client
+// is sent to the gateway of these names as long as that is there.
+func (w *town) startProxy(gates ...string) {
 	w.Helper()
 	text, err := os.ReadFile("../../deploy/ha/haproxy.cfg")
 	if err != nil {
 		w.Fatal(err)
 	}
-	addr := freeAddr(w.T)
-	w.port = portOf(addr)
-	local := []string{"10.0.0.10:2049", addr, "maxconn 20000", "maxconn 100"}
+	local := []string{"10.0.0.10:2049", w.addr, "maxconn 20000", "maxconn 100"}
 	for i, g := range w.gates {
 		local = append(local, fmt.Sprintf("10.0.0.1%d:12049", i+1), g.addr+" port "+portOf(g.monitor))
 	}
 	conf := strings.NewReplacer(local...).Replace(string(text))
 	for i, c := range w.clients {
-		conf += fmt.Sprintf("    use-server gw%d if { src %s }\n", i+1, c.Addr())
+		conf += fmt.Sprintf("    use-server %s if { src %s }\n", gates[i], c.Addr())
 	}
 	file := filepath.Join(w.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -151,14 +155,18 @@ func (w *town) startProxy(program string) {
 		w.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(program, "-db", "-f", file)
+	cmd := exec.Command(w.haproxy, "-db", "-f", file)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		w.Fatal(err)
 	}
-	w.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
+	})
+	stop := w.stop
+	w.Cleanup(func() {
+		stop()
 		if w.Failed() {
 			text, _ := os.ReadFile(log.Name())
 			w.Logf("the log of the proxy:\n%s", text)
@@ -166,15 +174,21 @@ func (w *town) startProxy(program string) {
 	})
 }
 
+// mount has all clients mount.
+func (w *town) mount() {
+	w.Helper()
+	for _, c := range w.clients {
+		c.run("/bin/mkdir", "-p", "/mnt")
+		c.run("/bin/mount", "-t", "nfs4", "-o", "vers=4.2,hard,proto=tcp,port="+portOf(w.addr), c.Host()+":/fs", "/mnt")
+	}
+}
+
 // settle has all clients mount, and their probes and rivals begin. What the second
 // and the third one use, the gateway of the first does not: a gateway that is cut
 // off from Ceph cannot give up there what others ask for.
 func (w *town) settle() {
 	w.Helper()
-	for _, c := range w.clients {
-		c.run("/bin/mkdir", "-p", "/mnt")
-		c.run("/bin/mount", "-t", "nfs4", "-o", "vers=4.2,hard,proto=tcp,port="+w.port, c.Host()+":/fs", "/mnt")
-	}
+	w.mount()
 	for i, c := range w.clients {
 		name := fmt.Sprint("/mnt/log", i)
 		c.log, c.rival = c.puppet("log", name), w.clients[1+i%2].puppet(fmt.Sprint("rival", i), name)
