@@ -3,8 +3,9 @@
 //
 // # Layout
 //
-//	rec-%016x:NODE   the records of a node in an epoch: an omap and no body
-//	tidegate-run     the number of the last run of any server, in 8 bytes
+//	rec-%016x:NODE        the records of a node in an epoch: an omap and no body
+//	tidegate-run          the number of the last run of any server, in 8 bytes
+//	tidegate-astray:NODE  questions of others about sessions of the node's last run
 //
 // The epochs are those of the grace database of package cluster. A key is a
 // number in decimal, of no meaning to any reader. The value is what package
