@@ -50,9 +50,11 @@ type Conn struct {
 
 	turn turn
 
-	wmu      sync.Mutex // held around a write of records
-	kept     []byte     // Guarded by wmu. Replies that wait for others; nil without any.
+	wmu      sync.Mutex // held around a write of records; taken before kmu
 	writable time.Time  // Guarded by wmu. When the write deadline strikes.
+
+	kmu  sync.Mutex
+	kept []byte // Guarded by kmu. Replies that wait for others; nil without any.
 
 	mu       sync.Mutex       // may be taken under Server.mu, never the other way round
 	workers  int              // Guarded by mu. All of them; the last to go ends the connection.
@@ -204,7 +206,7 @@ func (c *Conn) await() error {
 		if c.greeted {
 			c.armIdle(alone)
 		}
-		c.flush()
+		c.flushAside()
 		c.turn.rest()
 		_, err := c.in.src.Peek(1)
 		if err == nil {

@@ -75,7 +75,7 @@ func (c *Conn) watch() {
 		if same && running && t.end(v) {
 			t.learn(true)
 			c.handOn()
-			c.flush()
+			c.flushAside()
 		}
 		if !same || running {
 			t.timer.Reset(watchStep)
@@ -109,8 +109,7 @@ func (c *Conn) answerLeading(rec []byte) (leads bool) {
 		switch {
 		case !leads:
 			c.send(reply)
-		case !large && c.in.ready():
-			c.keep(reply)
+		case !large && c.in.ready() && c.keep(reply):
 		default: // a peer that does not read makes this long
 			v = c.turn.begin()
 			c.send(reply)
@@ -151,31 +150,57 @@ func (c *Conn) perform(rec []byte) (call *Call, ok bool) {
 }
 
 // keep holds a reply back until others go out, at the latest when the leader waits
-// for the peer or is relieved.
-func (c *Conn) keep(rec []byte) {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
+// for the peer or is relieved. It does not wait for who writes; false if there is
+// no room.
+func (c *Conn) keep(rec []byte) bool {
+	c.kmu.Lock()
+	defer c.kmu.Unlock()
 	if len(c.kept)+len(rec) > keptReplies {
-		c.writeKeptLocked()
+		return false
 	}
-	c.keepLocked(rec)
+	c.kept = c.joined(c.kept, rec)
+	return true
 }
 
-func (c *Conn) keepLocked(rec []byte) {
+// joined appends rec to kept, a buffer of the pool or nil.
+func (c *Conn) joined(kept, rec []byte) []byte {
 	switch {
-	case c.kept == nil:
-		c.kept = c.shared.buffers.Take(len(rec))
-	case cap(c.kept)-len(c.kept) < len(rec):
-		c.kept = c.shared.buffers.Grow(c.kept, len(rec))
+	case kept == nil:
+		kept = c.shared.buffers.Take(len(rec))
+	case cap(kept)-len(kept) < len(rec):
+		kept = c.shared.buffers.Grow(kept, len(rec))
 	}
-	c.kept = append(c.kept, rec...)
+	return append(kept, rec...)
+}
+
+// takeKept returns what was kept, nil for nothing, and keeps nothing any more.
+func (c *Conn) takeKept() []byte {
+	c.kmu.Lock()
+	defer c.kmu.Unlock()
+	kept := c.kept
+	c.kept = nil
+	return kept
 }
 
 // flush sends what was kept.
 func (c *Conn) flush() {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.writeKeptLocked()
+	if kept := c.takeKept(); kept != nil {
+		c.wmu.Lock()
+		defer c.wmu.Unlock()
+		c.writeLocked(kept)
+		c.shared.buffers.Give(kept)
+	}
+}
+
+// flushAside is flush for who must not wait for the peer: the leader, since a peer
+// that writes may not read before it is read from, and the watch.
+func (c *Conn) flushAside() {
+	c.kmu.Lock()
+	some := c.kept != nil
+	c.kmu.Unlock()
+	if some {
+		go c.flush()
+	}
 }
 
 // send writes one record, its mark included, after those that were kept. After a
@@ -183,24 +208,19 @@ func (c *Conn) flush() {
 func (c *Conn) send(rec []byte) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	if len(c.kept) > 0 && len(c.kept)+len(rec) <= keptReplies {
-		c.keepLocked(rec)
-		return c.writeKeptLocked()
+	kept := c.takeKept()
+	if kept == nil {
+		return c.writeLocked(rec)
 	}
-	if err := c.writeKeptLocked(); err != nil {
+	defer func() { c.shared.buffers.Give(kept) }()
+	if len(kept)+len(rec) <= keptReplies {
+		kept = c.joined(kept, rec)
+		return c.writeLocked(kept)
+	}
+	if err := c.writeLocked(kept); err != nil {
 		return err
 	}
 	return c.writeLocked(rec)
-}
-
-func (c *Conn) writeKeptLocked() error {
-	if c.kept == nil {
-		return nil
-	}
-	err := c.writeLocked(c.kept)
-	c.shared.buffers.Give(c.kept)
-	c.kept = nil
-	return err
 }
 
 func (c *Conn) writeLocked(b []byte) error {
