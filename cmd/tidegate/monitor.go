@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/internal/admin"
 	"github.com/tidegate/tidegate/internal/monitor"
+	"github.com/tidegate/tidegate/mdcache"
 )
 
 // defaultMonitor keeps what there is to see on this host, until somebody asks for
@@ -62,13 +63,32 @@ func (t *exportTable) ceph() (c monitor.Ceph) {
 		if x.fs == nil {
 			continue
 		}
-		if m, ok := x.fs.FS.(mounter); ok {
+		fs := x.fs.FS
+		if c, ok := fs.(*mdcache.FS); ok {
+			fs = c.FS
+		}
+		if m, ok := fs.(mounter); ok {
 			clients, evictions := m.Mounted()
 			c.Sessions += clients
 			c.Evictions += evictions
 		}
 	}
 	return c
+}
+
+// cluster tells of the grace database; nil without one.
+func (m *membership) cluster() func() monitor.Cluster {
+	if m == nil {
+		return nil
+	}
+	return func() monitor.Cluster {
+		v := m.view()
+		c := monitor.Cluster{Current: v.Current, Recovering: v.Recovering}
+		for _, x := range v.Members {
+			c.Members = append(c.Members, monitor.Member{Node: x.Node, Needs: x.Need, Enforces: x.Enforce})
+		}
+		return c
+	}
 }
 
 func monitorError(err error) string {

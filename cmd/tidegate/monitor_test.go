@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/mem"
 	"github.com/tidegate/tidegate/internal/config"
 	"github.com/tidegate/tidegate/internal/monitor"
 	"github.com/tidegate/tidegate/nfs4/client"
@@ -40,6 +42,25 @@ func (r *rig) usage(owner, path string) (c, x monitor.Use) {
 		}
 	}
 	return c, x
+}
+
+// mounted is a file system behind libcephfs clients.
+type mounted struct{ fsal.FS }
+
+func (mounted) Mounted() (clients int, evictions uint64) { return 2, 1 }
+
+// libcephfs clients are counted behind the cache, too.
+func TestCountCeph(t *testing.T) {
+	table := newExportTable(nil, zap.NewNop())
+	cache := cached(mounted{mem.New(mem.Config{})}, config.CEPH, &settings{cacheObjects: 100}, 1)
+	defer cache.Close()
+	for id, fs := range []fsal.FS{cache, mounted{}, nil} {
+		table.live[uint32(id)] = &liveExport{fs: &ownedFS{FS: fs}}
+	}
+	table.live[9] = new(liveExport)
+	if got, want := table.ceph(), (monitor.Ceph{Sessions: 4, Evictions: 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 }
 
 // The figures of top are what the clients did.

@@ -169,7 +169,7 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 		return err
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
-	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph})
+	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cluster: g.member.cluster()})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.warnLocked(g.cfg) // after the last refusal, which is to stand alone

@@ -26,6 +26,7 @@ type scrape struct {
 	grace   grace.Status
 	totals  meter.Totals
 	exports []nfs4.ExportStats
+	cluster Cluster
 	clients []Client // the busiest; none unless asked for
 }
 
@@ -122,6 +123,9 @@ func (m *Monitor) scrape(clients int) *scrape {
 	s := &scrape{
 		m: m, held: m.cfg.NFS.State().Stats(), conns: m.cfg.RPC.Stats(), grace: m.cfg.Grace.Status(),
 		totals: m.cfg.NFS.Totals(), exports: m.cfg.NFS.Exports(),
+	}
+	if m.cfg.Cluster != nil {
+		s.cluster = m.cfg.Cluster()
 	}
 	for i := range s.exports {
 		s.exports[i].Path = strings.ToValidUTF8(s.exports[i].Path, "�") // as labels must be

@@ -58,6 +58,10 @@ func TestMetrics(t *testing.T) {
 		`tidegate_grace_phase{phase="none"}`:                                     "1",
 		`tidegate_grace_phase{phase="recovering"}`:                               "0",
 		`tidegate_ceph_evictions_total`:                                          "3",
+		`tidegate_cluster_epoch{epoch="recovering"}`:                             "6",
+		`tidegate_cluster_member_needs_grace{node="a"}`:                          "1",
+		`tidegate_cluster_member_needs_grace{node="b"}`:                          "0",
+		`tidegate_cluster_member_enforces_grace{node="b"}`:                       "1",
 		`tidegate_ready`:                                                         "1",
 		`tidegate_connections`:                                                   "1",
 	} {

@@ -22,6 +22,21 @@ type Config struct {
 	Version string
 	// Ceph tells of the libcephfs clients; nil: there are none.
 	Ceph func() Ceph
+	// Cluster tells of the cluster's grace database; nil: the server has no part in one.
+	Cluster func() Cluster
+}
+
+// Cluster is the grace database of a cluster of gateways as the server saw it last.
+type Cluster struct {
+	Current, Recovering uint64 // epochs
+	Members             []Member
+}
+
+// Member is a gateway of the cluster.
+type Member struct {
+	Node     string
+	Needs    bool // has clients that may reclaim
+	Enforces bool // gives no new state
 }
 
 // Ceph counts libcephfs clients and what befell them.

@@ -78,7 +78,12 @@ func newRig(t *testing.T) *rig {
 		<-served
 		nfs.Close()
 	})
-	r.Monitor = New(Config{NFS: nfs, RPC: server, Grace: steady, Version: "1.2.3", Ceph: func() Ceph { return Ceph{2, 3} }})
+	r.Monitor = New(Config{NFS: nfs, RPC: server, Grace: steady, Version: "1.2.3",
+		Ceph: func() Ceph { return Ceph{2, 3} },
+		Cluster: func() Cluster {
+			return Cluster{Current: 7, Recovering: 6, Members: []Member{{"a", true, true}, {"b", false, true}}}
+		},
+	})
 	r.Serving()
 	r.look()
 	return r

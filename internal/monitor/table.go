@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"strings"
+
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/nfs4/meter"
 )
@@ -23,7 +25,7 @@ func serverMetrics() []metric {
 		{"tidegate_replay_cache_hits_total", "Requests that were answered from a slot's reply cache.", counter, nil, one(func(s *scrape) uint64 { return s.totals.Replays })},
 		{"tidegate_duplicate_owners_total", "Times that a client took over from another with its owner string.", counter, nil, one(func(s *scrape) uint64 { return s.m.cfg.NFS.Duplicates() })},
 	}
-	for _, more := range [][]metric{heldMetrics(), graceMetrics(), exportMetrics(), cephMetrics()} {
+	for _, more := range [][]metric{heldMetrics(), graceMetrics(), clusterMetrics(), exportMetrics(), cephMetrics()} {
 		all = append(all, more...)
 	}
 	return all
@@ -68,6 +70,27 @@ func graceMetrics() []metric {
 			tell(float64(s.grace.Epochs.Recovering), "recovering")
 		}},
 		{"tidegate_recovery_errors_total", "Failures of the storage of clients' records.", counter, nil, one(func(s *scrape) uint64 { return s.grace.Failures })},
+	}
+}
+
+// clusterMetrics tell of the grace period of a cluster, where there is one.
+func clusterMetrics() []metric {
+	each := func(name, help string, has func(Member) bool) metric {
+		return metric{name, help, gauge, []string{"node"}, func(s *scrape, tell func(float64, ...string)) {
+			for _, m := range s.cluster.Members {
+				tell(truth(has(m)), strings.ToValidUTF8(m.Node, "�"))
+			}
+		}}
+	}
+	return []metric{
+		{"tidegate_cluster_epoch", "Epochs of the cluster's grace database; recovering is 0 without a grace period.", gauge, []string{"epoch"}, func(s *scrape, tell func(float64, ...string)) {
+			if s.m.cfg.Cluster != nil {
+				tell(float64(s.cluster.Current), "current")
+				tell(float64(s.cluster.Recovering), "recovering")
+			}
+		}},
+		each("tidegate_cluster_member_needs_grace", "Whether a member has clients that may reclaim.", func(m Member) bool { return m.Needs }),
+		each("tidegate_cluster_member_enforces_grace", "Whether a member gives no new state.", func(m Member) bool { return m.Enforces }),
 	}
 }
 
