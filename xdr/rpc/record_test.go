@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -72,15 +73,19 @@ func TestRecordMemory(t *testing.T) {
 	const announced = 64 << 20
 	for _, received := range []int{0, 1, 5 << 10, 41 << 10, 265 << 10, 1 << 20, 9 << 20} {
 		stream := join(words(lastFragment|announced), make([]byte, received))
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		r := records{src: bufio.NewReaderSize(bytes.NewReader(stream), 16), pool: new(xdr.Pool), limit: announced}
-		if _, err := r.read(); err != io.ErrUnexpectedEOF && err != io.EOF {
-			t.Fatal(err)
+		least := math.MaxInt // of some runs, since the runtime may allocate beside them
+		for range 3 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			r := records{src: bufio.NewReaderSize(bytes.NewReader(stream), 16), pool: new(xdr.Pool), limit: announced}
+			if _, err := r.read(); err != io.ErrUnexpectedEOF && err != io.EOF {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			least = min(least, int(after.TotalAlloc-before.TotalAlloc))
 		}
-		runtime.ReadMemStats(&after)
-		if got, bound := int(after.TotalAlloc-before.TotalAlloc), 10*received+8<<10; got > bound {
-			t.Errorf("%d bytes received: %d allocated, above %d", received, got, bound)
+		if bound := 10*received + 8<<10; least > bound {
+			t.Errorf("%d bytes received: %d allocated, above %d", received, least, bound)
 		}
 	}
 }
