@@ -4,7 +4,7 @@ LISTEN ?= 127.0.0.1:20490
 FUZZTIME ?= 5000x
 CEPH ?= bin/ceph
 
-.PHONY: build build-ceph run test bench bench-peers fuzz fmt generate ceph-up ceph-down deb container man clean
+.PHONY: build build-ceph run test test-ceph bench bench-peers fuzz fmt generate ceph-up ceph-down deb container man clean
 
 build:
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
@@ -30,6 +30,10 @@ run: build
 # Everything: formatting, vet, tests under the race detector, fuzzing, a kernel client.
 test:
 	@FUZZTIME=$(FUZZTIME) scripts/test.sh
+
+# All that needs Ceph and cgo, gateways of a cluster among it; some minutes more.
+test-ceph:
+	go test -race -tags ceph,pacific -p 1 -timeout 30m ./cluster/... ./recovery/... ./fsal/ceph/... ./mdcache ./cmd/tidegate
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

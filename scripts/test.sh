@@ -23,6 +23,15 @@ fi
 	# they have it to themselves.
 	go test $race -shuffle=on -json -timeout 25m $(go list ./... | grep -v '/internal/e2e$') || status=1
 	go test $race -shuffle=on -json -timeout 25m -parallel 1 ./internal/e2e || status=1
+	# What reaches Ceph through cgo, against a Ceph of its own. Evictions and kills are
+	# internal/e2e's; make test-ceph has all.
+	if [[ -e /usr/include/cephfs/libcephfs.h && -e /usr/include/rados/librados.h ]]; then
+		inCeph=(go test $race -shuffle=on -json -tags ceph,pacific -p 1)
+		"${inCeph[@]}" ./cluster/rados ./recovery/rados || status=1
+		"${inCeph[@]}" -run '^Test(Conformance|ACL|Refusals)$' ./fsal/ceph || status=1
+	else
+		echo "skip: tests of the packages over Ceph (libcephfs-dev and librados-dev are needed)"
+	fi
 	# The race detector allocates, so tests that count allocations run without it.
 	go test -run Alloc -json ./nfs4/... ./xdr/... || status=1
 	scripts/fuzz.sh -json || status=1
