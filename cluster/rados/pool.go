@@ -4,6 +4,7 @@ package rados
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -201,4 +202,10 @@ func operation(err error) error {
 	return err
 }
 
-func failed(oid string, err error) error { return fmt.Errorf("object %s: %w", oid, errno(err)) }
+func failed(oid string, err error) error {
+	err = errno(err)
+	if errors.Is(err, syscall.ETIMEDOUT) {
+		return fmt.Errorf("object %s: Ceph does not answer: see what 'ceph -s' says: %w", oid, err)
+	}
+	return fmt.Errorf("object %s: %w", oid, err)
+}
