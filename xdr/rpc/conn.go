@@ -145,7 +145,7 @@ func (c *Conn) work() {
 	for {
 		rec, err := c.receive()
 		if err != nil {
-			c.flush()
+			c.flushAside()
 			c.stop(err)
 			return
 		}
@@ -342,6 +342,7 @@ func (c *Conn) report(cause error) {
 
 // finish ends the connection after its last worker.
 func (c *Conn) finish() {
+	c.flush()
 	c.mu.Lock()
 	draining := c.draining
 	c.mu.Unlock()

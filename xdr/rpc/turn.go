@@ -174,6 +174,7 @@ func (c *Conn) joined(kept, rec []byte) []byte {
 }
 
 // takeKept returns what was kept, nil for nothing, and keeps nothing any more.
+// Called with wmu.
 func (c *Conn) takeKept() []byte {
 	c.kmu.Lock()
 	defer c.kmu.Unlock()
@@ -182,11 +183,11 @@ func (c *Conn) takeKept() []byte {
 	return kept
 }
 
-// flush sends what was kept.
+// flush sends what was kept. When it returns, whoever else took it has sent it.
 func (c *Conn) flush() {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
 	if kept := c.takeKept(); kept != nil {
-		c.wmu.Lock()
-		defer c.wmu.Unlock()
 		c.writeLocked(kept)
 		c.shared.buffers.Give(kept)
 	}

@@ -85,6 +85,35 @@ func TestKeptRepliesAtEnd(t *testing.T) {
 	c.closed()
 }
 
+// A drained connection sends the replies that were kept, however long another
+// writer is in their way.
+func TestKeptRepliesAtDrain(t *testing.T) {
+	conns := make(chan *Conn, 1)
+	_, addr := serve(t, Config{Programs: []Program{{
+		Number: testProg, Low: testLow, High: testHigh,
+		Dispatch: func(call *Call) Status {
+			call.Conn.wmu.Lock()
+			conns <- call.Conn
+			return Success
+		},
+	}}})
+	c := dialRaw(t, addr)
+	c.send(join(call(1, procNull), fragment(true, accepted(2, Success))))
+	conn := receive(t, "a connection", conns)
+	poll(t, "the leader to wait for more", func() bool { return !conn.turn.armed.Load() })
+	conn.Drain()
+	poll(t, "the last worker to leave", func() bool {
+		conn.mu.Lock()
+		defer conn.mu.Unlock()
+		return conn.workers == 0
+	})
+	conn.wmu.Unlock()
+	if rec := c.record(); xid(rec) != 1 {
+		t.Errorf("reply %d, want that to call 1", xid(rec))
+	}
+	c.closed()
+}
+
 // The watch rests when nothing is left to read.
 func TestWatchRests(t *testing.T) {
 	conns := make(chan *Conn, 3)
