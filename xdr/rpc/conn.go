@@ -264,6 +264,7 @@ func (c *Conn) handOn() {
 	default:
 		c.vacant = true
 		c.mu.Unlock()
+		c.flushAside() // nobody leads, and so nobody else sends them soon
 	}
 }
 

@@ -85,6 +85,26 @@ func TestKeptRepliesAtEnd(t *testing.T) {
 	c.closed()
 }
 
+// Replies that were kept go out before a long call that leaves nobody to lead.
+func TestKeptRepliesWithoutLeader(t *testing.T) {
+	svc := newService(1)
+	p := svc.program()
+	p.Dispatch = func(call *Call) Status {
+		call.Conn.turn.wary.Store(wariness)
+		return svc.dispatch(call)
+	}
+	_, addr := serve(t, Config{Programs: []Program{p}, MaxInFlight: 1})
+	c := dialRaw(t, addr)
+	c.send(join(call(1, procNull), call(2, procBlock, words(0)...)))
+	if rec := c.record(); xid(rec) != 1 {
+		t.Errorf("reply %d, want that to call 1", xid(rec))
+	}
+	close(svc.gates[0])
+	if rec := c.record(); xid(rec) != 2 {
+		t.Errorf("reply %d, want that to call 2", xid(rec))
+	}
+}
+
 // A drained connection sends the replies that were kept, however long another
 // writer is in their way.
 func TestKeptRepliesAtDrain(t *testing.T) {
