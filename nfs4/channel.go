@@ -132,8 +132,7 @@ func (l *link) remembers(id wire.SessionID) bool {
 }
 
 // session finds a session; the connection remembers the last one.
-func (s *Server) session(conn *rpc.Conn, id wire.SessionID) (*state.Session, error) {
-	l := s.linkOf(conn)
+func (s *Server) session(l *link, id wire.SessionID) (*state.Session, error) {
 	if ss := l.last.Load(); ss != nil && ss.ID == state.SessionID(id) && !ss.Ended() {
 		return ss, nil
 	}
@@ -144,9 +143,9 @@ func (s *Server) session(conn *rpc.Conn, id wire.SessionID) (*state.Session, err
 	return ss, err
 }
 
-// bindBack makes conn carry callbacks of a session, until it closes.
-func (s *Server) bindBack(conn *rpc.Conn, ch *channel) {
-	l := s.linkOf(conn)
+// bindBack makes conn, whose link it is, carry callbacks of a session, until it
+// closes.
+func (l *link) bindBack(conn *rpc.Conn, ch *channel) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {

@@ -128,7 +128,7 @@ func (c *compound) newChannel(ss *state.Session, a *wire.CreateSessionArgs) *cha
 	}
 	if ch.authorize(a.CbProgram, a.SecParms) && a.Flags&wire.CreateSessionFlagConnBackChan != 0 {
 		ch.flags = wire.CreateSessionFlagConnBackChan
-		c.srv.bindBack(c.call.Conn, ch)
+		c.from.bindBack(c.call.Conn, ch)
 	}
 	return ch
 }
@@ -163,8 +163,8 @@ func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
 	case !ok:
 		return wire.ErrInval
 	}
-	fore := c.srv.linkOf(c.call.Conn).remembers(a.SessionID)
-	ss, err := c.srv.session(c.call.Conn, a.SessionID)
+	fore := c.from.remembers(a.SessionID)
+	ss, err := c.srv.session(c.from, a.SessionID)
 	if err != nil {
 		return c.unknown(err, a.SessionID)
 	}
@@ -173,7 +173,7 @@ func (c *compound) bindConnToSession(a wire.BindConnToSessionArgs) wire.Status {
 		return wire.ErrInval // it demands other channels than it has (RFC 8881, 18.34.3)
 	}
 	if dir != wire.CDFSFore {
-		c.srv.bindBack(c.call.Conn, channelOf(ss))
+		c.from.bindBack(c.call.Conn, channelOf(ss))
 	}
 	wire.BindConnToSessionRes{SessionID: a.SessionID, Dir: dir}.Encode(c.out)
 	return wire.OK
@@ -233,7 +233,7 @@ func (c *compound) freeStateid(a wire.FreeStateidArgs) wire.Status {
 }
 
 func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
-	ss, err := c.srv.session(c.call.Conn, a.SessionID)
+	ss, err := c.srv.session(c.from, a.SessionID)
 	switch {
 	case err != nil:
 		return c.unknown(err, a.SessionID)
