@@ -1,6 +1,10 @@
 package state
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // Evict takes from a client, on record first, all opens, locks and delegations
 // that it has now. Their stateids answer ADMIN_REVOKED, those of delegations
@@ -13,44 +17,22 @@ func (s *Store) Evict(ctx context.Context, id ClientID) error {
 	if c == nil {
 		return StaleClientID
 	}
-	opens, delegs := c.opened(), c.delegations()
-	if len(opens)+len(delegs) == 0 {
-		return nil
+	x := losses{opens: c.opened(), delegs: c.delegations()}
+	for _, o := range x.opens {
+		x.files = append(x.files, string(o.file.key.handle()))
 	}
-	files := make(map[FileKey]bool)
-	for _, o := range opens {
-		files[o.file.key] = true
+	for _, d := range x.delegs {
+		x.files = append(x.files, string(d.Key.handle()))
 	}
-	for _, d := range delegs {
-		files[d.Key] = true
+	if len(x.files) == 0 {
+		return nil // there is nothing to put on record
 	}
-	handles := make([]string, 0, len(files))
-	for key := range files {
-		handles = append(handles, string(key.handle()))
-	}
-	if err := graceError(c.grace.Revoke(ctx, handles...)); err != nil {
-		return err
-	}
-	for _, o := range opens {
-		if err := o.withdraw(ctx); err != nil {
-			return err
-		}
-	}
-	for _, d := range delegs {
-		if err := d.revoke(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return x.take(ctx, c)
 }
 
 // opened returns the opens of a client.
 func (c *Client) opened() []*Open {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*Open, 0, len(c.opens))
-	for _, o := range c.opens {
-		all = append(all, o)
-	}
-	return all
+	return slices.Collect(maps.Values(c.opens))
 }

@@ -40,15 +40,38 @@ func (d *Delegation) patience(lease time.Duration) time.Duration {
 // losses are what one client is to lose.
 type losses struct {
 	files  []string // their handles on record
+	opens  []*Open
 	locks  []*Locks
 	delegs []*Delegation
 }
 
-// Lose takes from the clients, on record first, the byte-range locks and the
-// delegations on the files of a file system that has lost them (RFC 8881, 8.5).
-// Opens stay. Nobody may be granted any there while it runs. Errors: Delay, if
-// some are left; then it is to be called again.
-func (s *Store) Lose(ctx context.Context, fs uint32) error {
+// take takes from the client, on record first, what it has of that still. Errors:
+// Delay, if some is left.
+func (x *losses) take(ctx context.Context, c *Client) error {
+	if err := graceError(c.grace.Revoke(ctx, x.files...)); err != nil {
+		return err
+	}
+	for _, o := range x.opens {
+		if err := o.withdraw(ctx); err != nil {
+			return err
+		}
+	}
+	for _, l := range x.locks {
+		if err := l.revoke(ctx); err != nil {
+			return err
+		}
+	}
+	for _, d := range x.delegs {
+		if err := d.revoke(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lose takes from the clients what find adds to the losses of each, file by file of
+// a file system. Errors: Delay, if some is left.
+func (s *Store) lose(ctx context.Context, fs uint32, find func(f *File, of func(*Client) *losses)) error {
 	all := map[*Client]*losses{}
 	of := func(c *Client) *losses {
 		if all[c] == nil {
@@ -57,22 +80,27 @@ func (s *Store) Lose(ctx context.Context, fs uint32) error {
 		return all[c]
 	}
 	for _, f := range s.files.of(fs) {
-		f.findLosses(s.now(), of)
+		find(f, of)
 		s.files.put(f)
 	}
-	for c, l := range all {
-		if err := graceError(c.grace.Revoke(ctx, l.files...)); err != nil {
-			return err
-		}
-		if err := l.revoke(ctx); err != nil {
+	for c, x := range all {
+		if err := x.take(ctx, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// findLosses adds to each client's losses what it has of f. A delegation that is
-// being granted will not be.
+// Lose takes from the clients, on record first, the byte-range locks and the
+// delegations on the files of a file system that has lost them (RFC 8881, 8.5).
+// Opens stay. Nobody may be granted any there while it runs. Errors: Delay, if
+// some are left; then it is to be called again.
+func (s *Store) Lose(ctx context.Context, fs uint32) error {
+	return s.lose(ctx, fs, func(f *File, of func(*Client) *losses) { f.findLosses(s.now(), of) })
+}
+
+// findLosses adds to each client's losses the locks and delegations that it has of
+// f. A delegation that is being granted will not be.
 func (f *File) findLosses(now int64, of func(*Client) *losses) {
 	f.locking.Lock() // a lock that the file system has granted is in ranges after this
 	defer f.locking.Unlock()
@@ -93,21 +121,6 @@ func (f *File) findLosses(now int64, of func(*Client) *losses) {
 			x.files, x.delegs = append(x.files, string(f.key.handle())), append(x.delegs, d)
 		}
 	}
-}
-
-// revoke takes from the client what is on record as lost.
-func (x *losses) revoke(ctx context.Context) error {
-	for _, l := range x.locks {
-		if err := l.revoke(ctx); err != nil {
-			return err
-		}
-	}
-	for _, d := range x.delegs {
-		if err := d.revoke(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // revoke takes from the client the locks that are on record as lost, if it has

@@ -10,35 +10,17 @@ func (s *Store) Withdraw(ctx context.Context, fs uint32) error {
 	if err := s.Lose(ctx, fs); err != nil {
 		return err
 	}
-	type loss struct {
-		files []string
-		opens []*Open
+	return s.lose(ctx, fs, (*File).findOpens)
+}
+
+// findOpens adds to each client's losses the opens that it has of f.
+func (f *File) findOpens(of func(*Client) *losses) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.opens {
+		x := of(o.client)
+		x.files, x.opens = append(x.files, string(f.key.handle())), append(x.opens, o)
 	}
-	all := map[*Client]*loss{}
-	for _, f := range s.files.of(fs) {
-		f.mu.Lock()
-		for _, o := range f.opens {
-			x := all[o.client]
-			if x == nil {
-				x = &loss{}
-				all[o.client] = x
-			}
-			x.files, x.opens = append(x.files, string(f.key.handle())), append(x.opens, o)
-		}
-		f.mu.Unlock()
-		s.files.put(f)
-	}
-	for c, x := range all {
-		if err := graceError(c.grace.Revoke(ctx, x.files...)); err != nil {
-			return err
-		}
-		for _, o := range x.opens {
-			if err := o.withdraw(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // withdraw takes from the client an open that is on record as lost, if it has it
