@@ -51,9 +51,10 @@ func (g *gateway) addExport(ctx context.Context, text []byte) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return g.change(ctx, func() (func(), error) {
-		if x, ok := g.exports.find(strconv.FormatUint(id, 10)); ok {
-			return nil, fmt.Errorf("there is an export %d already, of %s", id, x.From)
+	name := strconv.FormatUint(id, 10)
+	return g.change(ctx, name, func() (func(), error) {
+		if x, ok := g.exports.find(name); ok {
+			return nil, fmt.Errorf("there is an export %s already, of %s", name, x.From)
 		}
 		return g.replaceAdded(id, text)
 	})
@@ -65,8 +66,9 @@ func (g *gateway) updateExport(ctx context.Context, text []byte) (outcome, error
 	if err != nil {
 		return outcome{}, err
 	}
-	return g.change(ctx, func() (func(), error) {
-		if err := g.wasAdded(strconv.FormatUint(id, 10)); err != nil {
+	name := strconv.FormatUint(id, 10)
+	return g.change(ctx, name, func() (func(), error) {
+		if err := g.wasAdded(name); err != nil {
 			return nil, err
 		}
 		return g.replaceAdded(id, text)
@@ -75,7 +77,7 @@ func (g *gateway) updateExport(ctx context.Context, text []byte) (outcome, error
 
 // removeExport removes an export that was added, by its id or place.
 func (g *gateway) removeExport(ctx context.Context, name string) (outcome, error) {
-	return g.change(ctx, func() (func(), error) {
+	return g.change(ctx, "", func() (func(), error) {
 		if err := g.wasAdded(name); err != nil {
 			return nil, err
 		}

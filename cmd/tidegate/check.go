@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -19,7 +18,7 @@ func checkCommand() *cobra.Command {
 		Short: "Show what a configuration comes to, and everything there is to say about it",
 		Long: "Reads a configuration in nfs-ganesha's language and prints the settings that are in force, each with where it is from. " +
 			"What there is to say about it goes to standard error, in lines of FILE:LINE:COLUMN. " +
-			"The exit status is 1 if 'tidegate serve' would refuse it. " +
+			"The exit status is 1 if 'tidegate serve' would refuse it, or an export of it. " +
 			"Without FILE it reads " + defaultConfig + ".",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,9 +51,11 @@ func checkFile(cmd *cobra.Command, file string) error {
 	var wrong faults
 	errors.As(faultsOf(c), &wrong)
 	if len(wrong) == 0 {
-		specs, err := new(settings).specsOf(c)
-		if err = cmp.Or(err, clash(specs)); err != nil {
-			wrong = faults{err.Error()}
+		var r reading
+		r.specs, r.refused = new(settings).specsOf(c)
+		wrong = r.faults()
+		if err := clash(r.specs); err != nil {
+			wrong = append(wrong, err.Error())
 		}
 	}
 	for _, line := range wrong {

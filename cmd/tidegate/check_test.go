@@ -21,6 +21,7 @@ func TestCheck(t *testing.T) {
 	good := write("good", "NFSv4 { Lease_Lifetime = 30; }\nMDCACHE { Dir_Chunk = 0; }\n")
 	bad := write("bad", "NFSv4 { Lease_Lifetim = 30; }\nVFS { x = 1; }\n")
 	beyond := write("beyond", "NFSv4 { Graceless = true; }\n")
+	refused := write("refused", memExport(1, "/a")+rgwExport(2, "/b"))
 	within := write("within", dirExport(1, dir, "/a")+dirExport(2, dir, "/a/b"))
 	for _, test := range []struct {
 		name        string
@@ -31,6 +32,7 @@ func TestCheck(t *testing.T) {
 		{"good", []string{good}, 0, "    Lease_Lifetime = 30; # " + good + ":1:9\n", good + ":2:11: warning: Dir_Chunk has no effect here\n"},
 		{"bad", []string{bad}, exitFailed, "", "did you mean Lease_Lifetime?\n" + bad + ":2:7: error: unknown key x in VFS\n"},
 		{"beyond", []string{beyond}, exitFailed, "Graceless = true;", beyond + ":1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served\n"},
+		{"refused", []string{refused}, exitFailed, "Pseudo = /a;", refused + ":2:55: warning: Name = RGW cannot be honoured"},
 		{"within", []string{within}, exitFailed, "Pseudo = /a/b;", within + ":2:1: the place /a/b lies inside that of " + within + ":1:1; give it another\n"},
 		{"none", []string{filepath.Join(dir, "none")}, exitFailed, "", "none does not exist\n"},
 		{"explain", []string{"--explain", "grace_period"}, 0, "values: 15 to 600 seconds", ""},

@@ -65,10 +65,10 @@ func (g *gateway) detail(name string) (d exportDetail, err error) {
 	d.exportState = x
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i := range g.cfg.Exports {
-		if c := &g.cfg.Exports[i]; whereIn(c.Pos) == x.From {
+	for i := range g.now.cfg.Exports {
+		if c := &g.now.cfg.Exports[i]; whereIn(c.Pos) == x.From {
 			var text strings.Builder
-			g.cfg.PrintExport(&text, c)
+			g.now.cfg.PrintExport(&text, c)
 			d.Settings = text.String()
 		}
 	}
@@ -94,7 +94,7 @@ func reloadCommand() *cobra.Command {
 func printOutcome(w io.Writer, out *outcome) {
 	fmt.Fprintf(w, "%d exports\n", out.Exports)
 	for _, why := range out.Absent {
-		fmt.Fprintln(w, "not served yet:", why)
+		fmt.Fprintln(w, "not served:", why)
 	}
 	for _, name := range out.Restart {
 		fmt.Fprintln(w, "counts from the next start:", name)

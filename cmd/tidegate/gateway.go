@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,15 +38,13 @@ type gateway struct {
 	asked   chan struct{}  // has an element when somebody asks for a reload
 	hangup  chan os.Signal // has an element when SIGHUP does
 
-	mu       sync.Mutex      // one change at a time
-	cfg      *config.Config  // Guarded by mu. What is in force.
-	logLevel string          // Guarded by mu. As configured.
-	said     map[string]bool // Guarded by mu. Findings about cfg.
+	mu   sync.Mutex      // one change at a time
+	now  reading         // Guarded by mu. What is in force.
+	said map[string]bool // Guarded by mu. Findings about it.
 }
 
-// newGateway reads the configuration, and returns what open is to open. Errors are
-// for a person to mend.
-func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, []exportSpec, error) {
+// newGateway reads the configuration. Errors are for a person to mend.
+func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
 	g := &gateway{
 		flags: flags, given: given, objects: newObjects(), began: time.Now(),
 		asked: make(chan struct{}, 1), hangup: make(chan os.Signal, 1),
@@ -53,28 +52,28 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	signal.Notify(g.hangup, syscall.SIGHUP) // from now on it does not end the process
 	next, err := g.read(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if g.log, g.level, err = newLog(next.settings.logLevel); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	g.running, g.cfg, g.logLevel = next.settings, next.cfg, next.settings.logLevel
+	g.running, g.now = next.settings, next
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
-	return g, next.specs, nil
+	return g, nil
 }
 
 // open joins the cluster, if there is one, and begins to open the file systems. It
 // may take sessions with CephFS over from a server that has this one's name, so
 // nobody else may serve from the state directory by then.
-func (g *gateway) open(ctx context.Context, specs []exportSpec) (err error) {
+func (g *gateway) open(ctx context.Context) (err error) {
 	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
 		return err
 	}
-	for i := range specs {
-		specs[i].recovers = true
+	for i := range g.now.specs {
+		g.now.specs[i].recovers = true
 	}
-	fresh, err := g.exports.set(specs)
+	fresh, err := g.exports.set(g.now.specs, g.now.refused)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (g *gateway) open(ctx context.Context, specs []exportSpec) (err error) {
 	if err := g.exports.await(first, fresh); err != nil && g.flags.config == "" && !g.exports.any() {
 		return err
 	}
-	g.watch.point(g.cfg.RadosURLs)
+	g.watch.point(g.now.cfg.RadosURLs)
 	return nil
 }
 
@@ -135,6 +134,7 @@ type reading struct {
 	settings settings
 	cfg      *config.Config
 	specs    []exportSpec
+	refused  []refusal
 }
 
 // read reads the configuration and the exports that were added while the server
@@ -165,23 +165,35 @@ func (g *gateway) read(ctx context.Context) (r reading, err error) {
 	if r.specs, err = r.settings.flagSpecs(); err != nil {
 		return r, err
 	}
-	configured, err := r.settings.specsOf(r.cfg)
-	if err != nil {
-		return r, err
+	configured, refused := r.settings.specsOf(r.cfg)
+	r.specs, r.refused = append(r.specs, configured...), refused
+	if len(r.specs) == 0 && len(refused) > 0 {
+		return r, r.faults()
 	}
-	r.specs = append(r.specs, configured...)
 	return r, clash(r.specs)
 }
 
-// warnLocked logs what there is to say about a configuration that can be served,
-// if that was not said of the one before.
-func (g *gateway) warnLocked(c *config.Config) {
+// faults are those of all exports that are refused.
+func (r *reading) faults() (all faults) {
+	for i := range r.refused {
+		all = append(all, r.refused[i].faults...)
+	}
+	return all
+}
+
+// warnLocked logs what there is to say about the configuration in force, if that was not
+// said of the one before.
+func (g *gateway) warnLocked() {
+	lines := g.now.faults()
+	for _, f := range g.now.cfg.Findings {
+		lines = append(lines, f.String())
+	}
 	said := map[string]bool{}
-	for _, f := range c.Findings {
-		line := f.String()
-		if said[line] = true; !g.said[line] {
+	for _, line := range lines {
+		if !g.said[line] && !said[line] {
 			g.log.Warn("configuration", zap.String("finding", line))
 		}
+		said[line] = true
 	}
 	g.said = said
 }
@@ -196,13 +208,14 @@ type outcome struct {
 // reload puts the configuration in force as it is now. After an error the one
 // before stays.
 func (g *gateway) reload(ctx context.Context) (outcome, error) {
-	return g.change(ctx, func() (undo func(), err error) { return func() {}, nil })
+	return g.change(ctx, "", func() (undo func(), err error) { return func() {}, nil })
 }
 
 // change runs edit, which changes what the configuration is read from, and puts
-// that in force. If it cannot be it is undone.
-func (g *gateway) change(ctx context.Context, edit func() (undo func(), err error)) (outcome, error) {
-	out, fresh, err := g.apply(ctx, edit)
+// that in force. If it cannot be it is undone, and so it is if the export whose id is
+// wanted, unless that is "", cannot be served.
+func (g *gateway) change(ctx context.Context, wanted string, edit func() (undo func(), err error)) (outcome, error) {
+	out, fresh, err := g.apply(ctx, wanted, edit)
 	if err != nil {
 		return out, err
 	}
@@ -214,14 +227,14 @@ func (g *gateway) change(ctx context.Context, edit func() (undo func(), err erro
 	return out, nil
 }
 
-func (g *gateway) apply(ctx context.Context, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
+func (g *gateway) apply(ctx context.Context, wanted string, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	undo, err := edit()
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	out, fresh, err := g.switchLocked(ctx)
+	out, fresh, err := g.switchLocked(ctx, wanted)
 	if err != nil {
 		undo()
 		for _, fault := range strings.Split(err.Error(), "\n") {
@@ -232,27 +245,32 @@ func (g *gateway) apply(ctx context.Context, edit func() (undo func(), err error
 	return out, fresh, err
 }
 
-func (g *gateway) switchLocked(ctx context.Context) (out outcome, fresh []*liveExport, err error) {
+func (g *gateway) switchLocked(ctx context.Context, wanted string) (out outcome, fresh []*liveExport, err error) {
 	next, err := g.read(ctx)
 	if err != nil {
 		return out, nil, err
+	}
+	for _, x := range next.refused {
+		if strconv.FormatUint(x.export.ID, 10) == wanted {
+			return out, nil, x.faults
+		}
 	}
 	level, err := levelNamed(next.settings.logLevel)
 	if err != nil {
 		return out, nil, err
 	}
-	if fresh, err = g.exports.set(next.specs); err != nil {
+	if fresh, err = g.exports.set(next.specs, next.refused); err != nil {
 		return out, nil, err
 	}
 	out.Exports = len(next.specs)
 	if out.Restart = g.running.differs(&next.settings); len(out.Restart) > 0 {
 		g.log.Warn("settings that count from the next start have changed", zap.Strings("settings", out.Restart))
 	}
-	if next.settings.logLevel != g.logLevel {
+	if next.settings.logLevel != g.now.settings.logLevel {
 		g.level.SetLevel(level) // else it stays as "tidegate log level" set it
 	}
-	g.logLevel, g.cfg = next.settings.logLevel, next.cfg
-	g.warnLocked(next.cfg)
+	g.now = next
+	g.warnLocked()
 	g.watch.point(next.cfg.RadosURLs)
 	return out, fresh, nil
 }

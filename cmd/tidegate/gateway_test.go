@@ -38,6 +38,10 @@ func dirExport(id int, dir, pseudo string) string {
 	return fmt.Sprintf("EXPORT { Export_Id = %d; Path = %q; Pseudo = %s; FSAL { Name = VFS; } }\n", id, dir, pseudo)
 }
 
+func rgwExport(id int, pseudo string) string {
+	return fmt.Sprintf("EXPORT { Export_Id = %d; Path = /; Pseudo = %s; FSAL { Name = RGW; } }\n", id, pseudo)
+}
+
 // newRig starts a server of a configuration, in a directory that may be used
 // before.
 func newRig(t *testing.T, dir, text string) *rig {
@@ -54,23 +58,23 @@ func newRig(t *testing.T, dir, text string) *rig {
 	if err := s.check(); err != nil {
 		t.Fatal(err)
 	}
-	g, specs, err := newGateway(t.Context(), s, cmd.Flags().Changed)
+	g, err := newGateway(t.Context(), s, cmd.Flags().Changed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.gateway = g
-	r.serve(specs)
+	r.serve()
 	return r
 }
 
 // serve runs the server until the test ends.
-func (r *rig) serve(specs []exportSpec) {
+func (r *rig) serve() {
 	r.Helper()
 	socket, err := r.openSocket()
 	if err != nil {
 		r.Fatal(err)
 	}
-	if err := r.open(r.Context(), specs); err != nil {
+	if err := r.open(r.Context()); err != nil {
 		r.Fatal(err)
 	}
 	ctl, err := r.startGrace(r.Context(), func(error) {})
@@ -238,7 +242,7 @@ func TestReloadFaults(t *testing.T) {
 		{"same id", memExport(2, "/b") + memExport(2, "/c"), "conf:4:10: error: Export_Id: 2 is that of the export at "},
 		{"inside another", memExport(2, "/b") + memExport(3, "/b/c"), "the place /b/c lies inside that of"},
 		{"beyond", memExport(2, "/b") + "NFSv4 { Graceless = true; }", "conf:4:9: warning: Graceless = true cannot be honoured"},
-		{"beyond, of an export", "EXPORT { Export_Id = 2; Path = /; Pseudo = /b; FSAL { Name = RGW; } }", "conf:3:55: warning: Name = RGW cannot be honoured"},
+		{"beyond, of all exports", rgwExport(2, "/b"), "conf:3:55: warning: Name = RGW cannot be honoured"},
 		{"missing object", memExport(2, "/b") + "%url rados://p/n/o", "conf:4:1: error: rados://p/n/o cannot be read"},
 		{"proxy", memExport(2, "/b") + "NFS_CORE_PARAM { HAProxy_Hosts = \"no host\"; }", "HAProxy_Hosts: no host has no address"},
 	} {
@@ -254,6 +258,37 @@ func TestReloadFaults(t *testing.T) {
 				t.Errorf("the export in force: %v", err)
 			}
 		})
+	}
+}
+
+// An export that cannot be served as it is asked for is left out, at the start and
+// later, and said to be; it keeps nothing back from the others, nor from who added it.
+func TestRefusedExport(t *testing.T) {
+	r := newRig(t, t.TempDir(), memExport(1, "/a")+rgwExport(2, "/b"))
+	s := r.mount("client")
+	a := r.file(s, "/a", "f")
+	const why = "warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served\n"
+	if out := r.must(statusCommand(), ""); !strings.Contains(out, "exports: 2, 1 of them not served\n  /b: "+r.conf+":4:55: "+why) {
+		t.Errorf("status says %q", out)
+	}
+	r.write(memExport(1, "/a") + rgwExport(2, "/b") + memExport(3, "/c"))
+	if out := r.must(reloadCommand(), ""); out != "2 exports\nnot served: /b: "+r.conf+":4:55: "+why {
+		t.Errorf("reload says %q", out)
+	}
+	c := r.file(s, "/c", "f")
+	r.write(memExport(1, "/a") + strings.Replace(memExport(3, "/c"), "Path", "SecType = krb5p; Path", 1))
+	r.must(reloadCommand(), "")
+	if _, err := s.Write(t.Context(), c.FH, c.Stateid, 0, wire.FileSync, []byte("x")); !client.IsStatus(err, wire.ErrStale) {
+		t.Errorf("an open in an export that is to be safer than it can be: %v", err)
+	}
+	if _, err := s.Write(t.Context(), a.FH, a.Stateid, 0, wire.FileSync, []byte("x")); err != nil {
+		t.Errorf("an open in an export that stays: %v", err)
+	}
+	if _, err := r.command(exportCommand(), rgwExport(7, "/new"), "add", "-"); err == nil || !strings.Contains(err.Error(), "7.conf:1:57: warning: Name = RGW") {
+		t.Errorf("add says %v", err)
+	}
+	if files, err := (&r.running).addedFiles(); err != nil || len(files) != 0 {
+		t.Errorf("kept are %q, %v", files, err)
 	}
 }
 

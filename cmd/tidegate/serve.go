@@ -63,7 +63,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err := flags.check(); err != nil {
 		return err
 	}
-	g, specs, err := newGateway(ctx, flags, given)
+	g, err := newGateway(ctx, flags, given)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if socket != nil {
 		defer socket.Close()
 	}
-	if err := g.open(ctx, specs); err != nil {
+	if err := g.open(ctx); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
@@ -172,7 +172,7 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cluster: g.member.cluster()})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.warnLocked(g.cfg) // after the last refusal, which is to stand alone
+	g.warnLocked() // after the last refusal, which is to stand alone
 	return g.exports.attach(g.nfs.SetExports)
 }
 

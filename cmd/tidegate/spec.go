@@ -99,21 +99,24 @@ func (s *settings) flagSpecs() (specs []exportSpec, err error) {
 	return specs, nil
 }
 
-// specsOf are the exports of a configuration.
-func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
-	for _, x := range c.Exports {
+// specsOf are the exports of a configuration, and those that cannot be served as they
+// are asked for: with anything left out, clients would get more than was meant.
+func (s *settings) specsOf(c *config.Config) (specs []exportSpec, refused []refusal) {
+	for i := range c.Exports {
+		x := &c.Exports[i]
+		terms, wrong := unfit(x)
+		if len(wrong) > 0 {
+			refused = append(refused, refusal{x, wrong})
+			continue
+		}
+		if !terms.Served() {
+			continue
+		}
 		spec := exportSpec{
-			pseudo: x.Pseudo, from: whereIn(x.Pos),
+			id: terms.ID(), pseudo: x.Pseudo, from: whereIn(x.Pos), terms: terms,
 			source:        source{kind: config.MEM},
 			noDelegations: !c.V4.Delegations,
 		}
-		if spec.terms, err = export.New(&x); err != nil {
-			return nil, err
-		}
-		if !spec.terms.Served() {
-			continue
-		}
-		spec.id = spec.terms.ID()
 		switch {
 		case x.FSAL.Is(config.VFS):
 			spec.source = source{kind: config.VFS, dir: filepath.Clean(x.Path)}
@@ -124,7 +127,22 @@ func (s *settings) specsOf(c *config.Config) (specs []exportSpec, err error) {
 		}
 		specs = append(specs, spec)
 	}
-	return specs, nil
+	return specs, refused
+}
+
+// refusal is an export that is not served, and why, one line each.
+type refusal struct {
+	export *config.Export
+	faults faults
+}
+
+// state is the export for people and programs.
+func (r *refusal) state() exportState {
+	x := r.export
+	return exportState{
+		ID: uint32(x.ID), Pseudo: x.Pseudo, FSAL: strings.ToUpper(x.FSAL.Name), Source: x.Path, From: whereIn(x.Pos),
+		Error: strings.Join(r.faults, "; "),
+	}
 }
 
 // clash reports the first two specs with the same number or place, or of which one

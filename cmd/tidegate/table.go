@@ -32,6 +32,7 @@ type exportTable struct {
 	mu      sync.Mutex                 // held over publish: what is set last is in force
 	publish func([]nfs4.Export) error  // Guarded by mu. nil: there is no server yet
 	live    map[uint32]*liveExport     // Guarded by mu.
+	refused []refusal                  // Guarded by mu. What clients do not see.
 	leaving map[uint32]<-chan struct{} // Guarded by mu. Closed with the file system that last had the id.
 }
 
@@ -106,9 +107,10 @@ func (t *exportTable) Close() {
 	}
 }
 
-// set puts specs in force, and returns those that are new. An export whose id and
-// source stay keeps its file system. An error leaves everything as it was.
-func (t *exportTable) set(specs []exportSpec) (fresh []*liveExport, err error) {
+// set puts specs in force, beside what is refused, and returns those that are new. An
+// export whose id and source stay keeps its file system. An error leaves everything as
+// it was.
+func (t *exportTable) set(specs []exportSpec, refused []refusal) (fresh []*liveExport, err error) {
 	if err := clash(specs); err != nil {
 		return nil, err
 	}
@@ -131,6 +133,7 @@ func (t *exportTable) set(specs []exportSpec) (fresh []*liveExport, err error) {
 			return nil, err
 		}
 	}
+	t.refused = refused
 	return t.switchLocked(before), nil
 }
 
@@ -342,7 +345,7 @@ func (t *exportTable) find(name string) (exportState, bool) {
 func (t *exportTable) states() []exportState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]exportState, 0, len(t.live))
+	all := make([]exportState, 0, len(t.live)+len(t.refused))
 	for _, x := range t.live {
 		s := exportState{
 			ID: x.spec.id, Pseudo: x.spec.pseudo, FSAL: x.spec.source.kind, Source: x.spec.source.String(),
@@ -355,6 +358,9 @@ func (t *exportTable) states() []exportState {
 			s.ID = 0
 		}
 		all = append(all, s)
+	}
+	for i := range t.refused {
+		all = append(all, t.refused[i].state())
 	}
 	slices.SortFunc(all, func(a, b exportState) int { return cmp.Compare(a.Pseudo, b.Pseudo) })
 	return all

@@ -100,8 +100,8 @@ The language:
 
 ` + "`tidegate check FILE`" + ` shows what a configuration comes to and everything there is to say about it. A key that is known to
 ganesha and does nothing here is a warning, one that nobody knows an error. Where a key's effect is "checked", other values than those
-named cannot be honoured: they are warnings, and such a configuration is not served, nor one with such an export; the exit
-status of ` + "`tidegate check`" + ` is 1 then.
+named cannot be honoured: they are warnings. A server that is asked for such a thing refuses the configuration; an export that
+is is left out, and the others are served, unless none is left. The exit status of ` + "`tidegate check`" + ` is 1 then.
 
 A running server reads its configuration again on SIGHUP, on ` + "`tidegate reload`" + `, and when somebody notifies the object that is
 watch_url in RADOS_URLS, as the Ceph manager does. Exports and the level of the log change then; what else has changed counts
