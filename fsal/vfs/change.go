@@ -157,9 +157,16 @@ func (s *changeShard) shrinkLocked() {
 }
 
 // fresh reports whether another change could be stamped with v as well.
-func fresh(v uint64) bool {
-	return time.Now().UnixNano()-int64(v) < int64(coarsest)
-}
+func fresh(v uint64) bool { return now().meets(v) }
+
+// moment is a time in nanoseconds.
+type moment int64
+
+func now() moment { return moment(time.Now().UnixNano()) }
+
+// meets reports whether a change at the moment, or after it, could be stamped
+// with v.
+func (m moment) meets(v uint64) bool { return int64(m)-int64(v) < int64(coarsest) }
 
 func nanos(t unix.StatxTimestamp) uint64 {
 	if t.Sec < 0 {

@@ -5,7 +5,6 @@ package vfs
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -18,8 +17,7 @@ import (
 // fit a READDIR reply.
 const dirBlock = 16 << 10
 
-// dirent is a name as the kernel gives it. It lies in the stream's block, and
-// its name is good until the next one is read.
+// dirent is a name as the kernel gives it. It lies in memory that never changes.
 type dirent struct {
 	ino uint64
 	off uint64 // where the next one is
@@ -32,7 +30,7 @@ func (e *dirent) name() string { return unsafe.String(&e.raw[0], len(e.raw)-1) }
 type stream struct {
 	fd    int
 	block *[dirBlock]byte
-	rest  []byte // of block, not yet given out
+	rest  []byte // of a copy of block, not yet given out
 }
 
 // blocks keeps blocks between streams.
@@ -59,7 +57,7 @@ func (s *stream) next(e *dirent) (ok bool, err error) {
 			if err != nil || n == 0 {
 				return false, mapped(err)
 			}
-			s.rest = s.block[:n]
+			s.rest = bytes.Clone(s.block[:n])
 		}
 		size := binary.NativeEndian.Uint16(s.rest[16:])
 		e.ino = binary.NativeEndian.Uint64(s.rest)
@@ -108,26 +106,10 @@ func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit fun
 	}
 	s := stream{fd: fd, block: n.fs.blocks.take()}
 	defer n.fs.blocks.pool.Put(s.block)
-	var in dirent
-	var out fsal.DirEntry
-	for {
-		ok, err := s.next(&in)
-		if err != nil || !ok {
-			return err == nil, err
-		}
-		if isTemporary(in.name()) {
-			continue
-		}
-		out = fsal.DirEntry{Name: strings.Clone(in.name()), Cookie: cookieOf(in.off), Err: search}
-		if want != 0 && search == nil {
-			if out.Err = n.fill(&out, &in, want); out.Err == unix.ENOENT {
-				continue
-			}
-		}
-		if !emit(&out) {
-			return false, nil
-		}
-	}
+	l := n.fs.listings.take()
+	defer n.fs.listings.give(l)
+	l.dir, l.want, l.search, l.first = n, want, search, cookie == 0
+	return l.run(&s, emit)
 }
 
 // openDir opens the names of n as the caller. search is why the caller may not
@@ -147,38 +129,6 @@ func (n *node) openDir(r *fsal.Req, want fsal.EntryWant) (fd int, search, err er
 		return err
 	})
 	return fd, search, err
-}
-
-// fill adds what is wanted of one and the same object, whatever happens to its
-// name meanwhile.
-func (n *node) fill(out *fsal.DirEntry, in *dirent, want fsal.EntryWant) error {
-	const both = fsal.WantKey | fsal.WantAttr
-	if want == both && n.fillKnown(out, in) {
-		return nil
-	}
-	fd, err := openBeneath(n.fd, &in.raw[0])
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if want&fsal.WantKey != 0 {
-		if out.Key, err = n.fs.key(fd); err != nil {
-			return err
-		}
-		n.fs.places.note(out.Key, n.key, out.Name, in.ino)
-	}
-	if want&fsal.WantAttr != 0 {
-		var st unix.Statx_t
-		v, err := n.fs.changes.look(fd, &st)
-		if err != nil {
-			return err
-		}
-		out.Attr = attrOf(&st, v)
-		if want == both {
-			n.fs.keys.note(&st, out.Key)
-		}
-	}
-	return nil
 }
 
 // eachName calls f, as the server, for the names in the O_PATH descriptor dir

@@ -53,9 +53,11 @@ type FS struct {
 	changes  changes
 	keys     keys
 	blocks   blocks
+	listings listings
 	limits   fsal.Limits
 	mark     string      // the attribute for verifiers; "" is the times
 	noTmp    atomic.Bool // the file system has no O_TMPFILE
+	witness  fsal.Witness // nil: nobody is told
 	verifier atomic.Uint64
 	run      uint64        // tells this run's temporary names from others'
 	temps    atomic.Uint64 // temporary names given out

@@ -94,7 +94,7 @@ func (t *tree) identify() error {
 		return err
 	}
 	var h rawHandle
-	if sysHandle(t.root, nil, handleMax, &h) != nil {
+	if _, err := sysHandle(t.root, nil, handleMax, &h); err != nil {
 		return nil
 	}
 	t.handles = true
@@ -153,29 +153,40 @@ func mountTop(mount uint64) (string, error) {
 
 // key returns the Key of the object at fd.
 func (t *tree) key(fd int) (fsal.Key, error) {
-	var b [fsal.MaxKey]byte
-	copy(b[keySum:], t.id[:])
 	if !t.handles {
 		var st unix.Statx_t
 		if err := sysStatx(fd, nil, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
 			return fsal.Key{}, err
 		}
-		binary.LittleEndian.PutUint64(b[keyHead:], st.Ino)
-		binary.LittleEndian.PutUint64(b[keyHead+8:], uint64(st.Btime.Sec))
-		binary.LittleEndian.PutUint32(b[keyHead+16:], st.Btime.Nsec)
-		seal(b[:inodeKey], keyInode)
-		k, _ := fsal.MakeKey(b[:inodeKey])
-		return k, nil
+		return t.keyOfInode(&st), nil
 	}
 	var h rawHandle
-	if err := sysHandle(fd, nil, handleMax, &h); err != nil {
+	if _, err := sysHandle(fd, nil, handleMax, &h); err != nil {
 		return fsal.Key{}, err
 	}
+	return t.keyOf(&h), nil
+}
+
+func (t *tree) keyOfInode(st *unix.Statx_t) fsal.Key {
+	var b [inodeKey]byte
+	copy(b[keySum:], t.id[:])
+	binary.LittleEndian.PutUint64(b[keyHead:], st.Ino)
+	binary.LittleEndian.PutUint64(b[keyHead+8:], uint64(st.Btime.Sec))
+	binary.LittleEndian.PutUint32(b[keyHead+16:], st.Btime.Nsec)
+	seal(b[:], keyInode)
+	k, _ := fsal.MakeKey(b[:])
+	return k
+}
+
+// keyOf returns the Key of the object that has the handle h.
+func (t *tree) keyOf(h *rawHandle) fsal.Key {
+	var b [fsal.MaxKey]byte
+	copy(b[keySum:], t.id[:])
 	binary.LittleEndian.PutUint16(b[keyHead:], uint16(h.kind))
 	n := keyHead + 2 + copy(b[keyHead+2:], h.data[:h.bytes])
 	seal(b[:n], keyHandle)
 	k, _ := fsal.MakeKey(b[:n])
-	return k, nil
+	return k
 }
 
 // check refuses Keys that were not made here, or for another file system.

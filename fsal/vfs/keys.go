@@ -45,18 +45,24 @@ func (k *keys) find(st *unix.Statx_t) (fsal.Key, bool) {
 	return e.key, true
 }
 
-// note remembers the Key of the inode that st was read of.
-func (k *keys) note(st *unix.Statx_t, key fsal.Key) {
-	if st.Mask&unix.STATX_BTIME != 0 && !fresh(nanos(st.Btime)) {
+// note remembers the Key of the inode that st was read of since at.
+func (k *keys) note(st *unix.Statx_t, key fsal.Key, at moment) {
+	if bornBefore(st, at) {
 		k.slots[st.Ino%keySlots].Store(&known{inodeOf(st), key})
 	}
 }
 
-// told returns the Change of what st was read of, if nothing is to be taken into
-// account but its ctime.
-func (c *changes) told(st *unix.Statx_t) (v uint64, ok bool) {
+// bornBefore reports whether the inode that st was read of had its number at a
+// time already.
+func bornBefore(st *unix.Statx_t, at moment) bool {
+	return st.Mask&unix.STATX_BTIME != 0 && !at.meets(nanos(st.Btime))
+}
+
+// told returns the Change of what st was read of since at, if nothing is to be
+// taken into account but its ctime.
+func (c *changes) told(st *unix.Statx_t, at moment) (v uint64, ok bool) {
 	v = nanos(st.Ctime)
-	if fresh(v) {
+	if at.meets(v) {
 		return 0, false
 	}
 	id := inodeID(st)
@@ -68,24 +74,4 @@ func (c *changes) told(st *unix.Statx_t) (v uint64, ok bool) {
 	defer s.mu.Unlock()
 	_, remembered := s.m[id]
 	return v, !remembered
-}
-
-// fillKnown is fill for an entry whose Key is known. One look at it tells all, so
-// that everything is of one object.
-func (n *node) fillKnown(out *fsal.DirEntry, in *dirent) bool {
-	var st unix.Statx_t
-	if sysStatx(n.fd, &in.raw[0], attrMask|unix.STATX_MNT_ID, &st) != nil || st.Mnt_id != n.fs.mount {
-		return false
-	}
-	key, ok := n.fs.keys.find(&st)
-	if !ok {
-		return false
-	}
-	change, ok := n.fs.changes.told(&st)
-	if !ok {
-		return false
-	}
-	out.Key, out.Attr = key, attrOf(&st, change)
-	n.fs.places.note(key, n.key, out.Name, in.ino)
-	return true
 }

@@ -3,6 +3,7 @@
 package vfs
 
 import (
+	"encoding/binary"
 	"syscall"
 	"unsafe"
 
@@ -87,10 +88,22 @@ func sysOpenat(dir int, name *byte, flags int, mode uint32) (int, error) {
 	}
 }
 
-// sysHandle fills h with the handle of name in dir; room bounds its length.
-func sysHandle(dir int, name *byte, room int, h *rawHandle) error {
+// inode returns the number of the inode whose handle h is, where handles tell.
+func (h *rawHandle) inode() (ino uint64, told bool) {
+	const inode32, inode64 = 1, 0x81 // FILEID_INO32_GEN, FILEID_INO64_GEN
+	switch {
+	case h.kind == inode32 && h.bytes == 8:
+		return uint64(binary.NativeEndian.Uint32(h.data[:])), true
+	case h.kind == inode64 && h.bytes == 12:
+		return binary.NativeEndian.Uint64(h.data[:]), true
+	}
+	return 0, false
+}
+
+// sysHandle fills h with the handle of name in dir, and returns the mount where
+// that is; room bounds its length.
+func sysHandle(dir int, name *byte, room int, h *rawHandle) (mount int32, err error) {
 	var nul byte
-	var mount int32
 	flags := 0
 	if name == nil {
 		name, flags = &nul, unix.AT_EMPTY_PATH
@@ -98,7 +111,7 @@ func sysHandle(dir int, name *byte, room int, h *rawHandle) error {
 	h.bytes = uint32(room)
 	_, _, e := unix.Syscall6(unix.SYS_NAME_TO_HANDLE_AT, uintptr(dir), uintptr(unsafe.Pointer(name)),
 		uintptr(unsafe.Pointer(h)), uintptr(unsafe.Pointer(&mount)), uintptr(flags), 0)
-	return mapped(e)
+	return mount, mapped(e)
 }
 
 func sysOpenHandle(mount int, h *rawHandle) (int, error) {
