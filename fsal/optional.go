@@ -82,6 +82,15 @@ type Locker interface {
 	// offsets, EBADF where the File is not open for reading (ReadLock) or writing
 	// (WriteLock).
 	Lock(r *Req, t LockType, off, n uint64) error
+	// Test returns a lock of somebody else that keeps such a one from being set, by
+	// whatever the File was opened for; one of type Unlock if there is none.
+	Test(r *Req, t LockType, off, n uint64) (Lock, error)
+}
+
+// Lock is a lock of N bytes from Off on, to the end of all offsets if N is 0.
+type Lock struct {
+	Type   LockType
+	Off, N uint64
 }
 
 // Delegator is a File that can be kept from users of the same file system who are
@@ -97,6 +106,25 @@ type Delegator interface {
 	Delegate(r *Req, write bool) error
 	// Undelegate lets the others go on. Close does so as well.
 	Undelegate()
+}
+
+// Teller is an FS whose objects others may change without its knowledge: it makes no
+// upcall Invalidate. It tells of what is changed through it, so that attributes may
+// be kept for as long as somebody chooses to overlook the others. Getattr does not
+// go by who asks, and Readdir by nothing but MayRead and, for more than names,
+// MayExecute.
+type Teller interface {
+	// Tell registers who is told, before any object is used.
+	Tell(Witness)
+}
+
+// Witness is told of changes to what Getattr tells of objects, but for an Atime that
+// reading moves. It is called on the way of each operation and does not wait.
+type Witness interface {
+	// Changing says that the object with this Attr.Ino is about to change. The same
+	// number comes with Changed when the call that changes it is about to return.
+	Changing(ino uint64)
+	Changed(ino uint64)
 }
 
 // RecallLimit is how long a Delegator may keep others waiting. It is longer than a

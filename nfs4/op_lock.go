@@ -61,7 +61,9 @@ func (c *compound) lockTest(a wire.LocktArgs) wire.Status {
 	if status != wire.OK {
 		return status
 	}
-	holder, err := c.session.Client.Test(c.req.Context, c.fileKey(), a.Owner.Owner, lockTypes[a.LockType].write, r)
+	holder, err := c.session.Client.Test(c.req.Context, state.LockRequest{
+		Owner: a.Owner.Owner, Key: c.fileKey(), Write: lockTypes[a.LockType].write, Range: r, Open: c.openAsServer,
+	})
 	if err == state.Denied {
 		return c.denied(holder)
 	}

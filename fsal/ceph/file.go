@@ -166,7 +166,7 @@ func (f *file) Lock(r *fsal.Req, t fsal.LockType, off, n uint64) error {
 	switch {
 	case t == fsal.ReadLock && f.flags&fsal.OpenRead == 0, t == fsal.WriteLock && f.flags&fsal.OpenWrite == 0:
 		return syscall.EBADF
-	case off > math.MaxInt64 || n > 0 && n-1 > math.MaxInt64-off:
+	case !lockable(off, n):
 		return syscall.EINVAL
 	}
 	k, _, fh, err := f.begin(r)
@@ -185,6 +185,28 @@ func (f *file) Lock(r *fsal.Req, t fsal.LockType, off, n uint64) error {
 		return syscall.EBUSY
 	}
 	return err
+}
+
+// lockable says whether there are such offsets.
+func lockable(off, n uint64) bool {
+	return off <= math.MaxInt64 && (n == 0 || n-1 <= math.MaxInt64-off)
+}
+
+// Test asks about the locks of every client of the file system.
+func (f *file) Test(r *fsal.Req, t fsal.LockType, off, n uint64) (fsal.Lock, error) {
+	switch {
+	case !lockable(off, n):
+		return fsal.Lock{}, syscall.EINVAL
+	case t == fsal.Unlock:
+		return fsal.Lock{}, nil
+	}
+	k, _, fh, err := f.begin(r)
+	if err != nil {
+		return fsal.Lock{}, err
+	}
+	defer k.end()
+	l, err := k.m.TestLock(fh, t, off, n, f.owner)
+	return l, k.judge(err)
 }
 
 func (f *file) Close() error {

@@ -25,6 +25,19 @@ func (e *env) tryLock(f fsal.File, t fsal.LockType, off, n uint64) error {
 	return f.(fsal.Locker).Lock(e.r, t, off, n)
 }
 
+// checkTest tests for a lock in the way, which is held, or the zero Lock.
+func (e *env) checkTest(f fsal.File, t fsal.LockType, off, n uint64, held fsal.Lock, what string) {
+	e.Helper()
+	got, err := f.(fsal.Locker).Test(e.r, t, off, n)
+	e.ok(err, "test for a "+what)
+	for _, l := range []*fsal.Lock{&got, &held} {
+		if l.N > 0 && l.Off+l.N-1 == last {
+			l.N = 0
+		}
+	}
+	equal(e, got, held, "what is in the way of a "+what)
+}
+
 const last = math.MaxInt64 // the last offset that every file system can lock
 
 func lockConflicts(e *env) {
@@ -55,7 +68,18 @@ func lockConflicts(e *env) {
 	} {
 		a, b := e.openFile(n, rw), e.openFile(n, rw)
 		e.ok(e.tryLock(a, x.have, x.off, x.n), "lock")
-		e.refused(e.tryLock(b, x.want, x.off2, x.n2), x.no, fmt.Sprintf("lock (%d) of %d at %d beside (%d) %d at %d", x.want, x.n2, x.off2, x.have, x.n, x.off))
+		what := fmt.Sprintf("lock (%d) of %d at %d beside (%d) %d at %d", x.want, x.n2, x.off2, x.have, x.n, x.off)
+		if x.no != syscall.EINVAL {
+			var held fsal.Lock
+			if x.no == syscall.EAGAIN {
+				held = fsal.Lock{Type: x.have, Off: x.off, N: x.n}
+			}
+			viewer := e.openFile(n, fsal.OpenRead)
+			e.checkTest(viewer, x.want, x.off2, x.n2, held, what)
+			e.checkTest(a, x.want, x.off2, x.n2, fsal.Lock{}, what+", both of one File")
+			e.close(viewer)
+		}
+		e.refused(e.tryLock(b, x.want, x.off2, x.n2), x.no, what)
 		e.close(a)
 		if x.no == syscall.EAGAIN {
 			e.refused(e.tryLock(b, x.want, x.off2, x.n2), 0, "lock after the other file was closed")
@@ -128,6 +152,11 @@ func lockRandom(e *env) {
 					want = syscall.EAGAIN
 				}
 			}
+		}
+		l, err := f[i].(fsal.Locker).Test(e.r, t, uint64(off), uint64(count))
+		e.ok(err, "test")
+		if inWay := l.Type != fsal.Unlock; inWay != (want == syscall.EAGAIN) {
+			e.Fatalf("seed %d, step %d: in the way is %+v, want a lock: %v", seed, step, l, want == syscall.EAGAIN)
 		}
 		if got := errno(e.tryLock(f[i], t, uint64(off), uint64(count))); got != want {
 			e.Fatalf("seed %d, step %d: got %s, want %s", seed, step, errname(got), errname(want))

@@ -20,18 +20,26 @@ type lock struct {
 // overlap nor could be said with fewer.
 type locks []lock
 
-// Lock implements fsal.Locker.
-func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
+// wanted is the lock that f would have.
+func (f *file) wanted(t fsal.LockType, off, n uint64) (lock, error) {
 	last := off + n - 1
 	if n == 0 {
 		last = math.MaxUint64
 	} else if last < off {
-		return syscall.EINVAL
+		return lock{}, syscall.EINVAL
+	}
+	return lock{owner: f, write: t == fsal.WriteLock, first: off, last: last}, nil
+}
+
+// Lock implements fsal.Locker.
+func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
+	want, err := f.wanted(t, off, n)
+	if err != nil {
+		return err
 	}
 	if t == fsal.ReadLock && f.flags&fsal.OpenRead == 0 || t == fsal.WriteLock && f.flags&fsal.OpenWrite == 0 {
 		return syscall.EBADF
 	}
-	want := lock{owner: f, write: t == fsal.WriteLock, first: off, last: last}
 	f.inode.mu.Lock()
 	defer f.inode.mu.Unlock()
 	if f.fs.lost.Load() {
@@ -41,7 +49,7 @@ func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
 		f.locks.clear(want)
 		return nil
 	}
-	if f.locks.conflict(want) {
+	if f.locks.conflict(want) >= 0 {
 		return syscall.EAGAIN
 	}
 	f.locks.clear(want)
@@ -49,8 +57,37 @@ func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
 	return nil
 }
 
-func (l locks) conflict(want lock) bool {
-	return slices.ContainsFunc(l, func(k lock) bool {
+// Test implements fsal.Locker.
+func (f *file) Test(_ *fsal.Req, t fsal.LockType, off, n uint64) (held fsal.Lock, err error) {
+	want, err := f.wanted(t, off, n)
+	if err != nil || t == fsal.Unlock {
+		return held, err
+	}
+	f.inode.mu.Lock()
+	defer f.inode.mu.Unlock()
+	if f.fs.lost.Load() {
+		return held, syscall.EBUSY
+	}
+	if i := f.locks.conflict(want); i >= 0 {
+		held = f.locks[i].told()
+	}
+	return held, nil
+}
+
+func (k lock) told() fsal.Lock {
+	l := fsal.Lock{Type: fsal.ReadLock, Off: k.first}
+	if k.write {
+		l.Type = fsal.WriteLock
+	}
+	if k.last != math.MaxUint64 {
+		l.N = k.last - k.first + 1
+	}
+	return l
+}
+
+// conflict returns the index of a lock in the way, -1 if there is none.
+func (l locks) conflict(want lock) int {
+	return slices.IndexFunc(l, func(k lock) bool {
 		return k.owner != want.owner && (k.write || want.write) && k.first <= want.last && want.first <= k.last
 	})
 }

@@ -4,6 +4,7 @@ package vfs
 
 import (
 	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -50,6 +51,8 @@ func (f *file) change(r *fsal.Req, do func() error) error {
 	if err := f.may(fsal.OpenWrite); err != nil {
 		return err
 	}
+	f.fs.changing(f.ino)
+	defer f.fs.changed(f.ino)
 	err := f.fs.self.asUser(&r.Cred, do)
 	f.fs.changes.mark(f.id)
 	return err
@@ -114,17 +117,37 @@ func (f *file) CloneFrom(r *fsal.Req, src fsal.File, srcOff, dstOff, n uint64) e
 // processes on the host see them. The kernel counts offsets to 2^63-1; what lies
 // beyond cannot be locked.
 func (f *file) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
-	types := [...]int16{fsal.Unlock: unix.F_UNLCK, fsal.ReadLock: unix.F_RDLCK, fsal.WriteLock: unix.F_WRLCK}
-	if off > math.MaxInt64 || int(t) >= len(types) {
-		return unix.EINVAL
-	}
-	if n > math.MaxInt64-off {
-		n = 0
-	}
-	l := unix.Flock_t{Type: types[t], Whence: unix.SEEK_SET, Start: int64(off), Len: int64(n)}
-	err := retry(func() error { return unix.FcntlFlock(uintptr(f.fd), unix.F_OFD_SETLK, &l) })
+	_, err := f.flock(unix.F_OFD_SETLK, t, off, n)
 	if err == unix.EACCES {
 		err = unix.EAGAIN
 	}
 	return mapped(err)
+}
+
+// Test looks for locks of other descriptors and of processes on the host.
+func (f *file) Test(_ *fsal.Req, t fsal.LockType, off, n uint64) (fsal.Lock, error) {
+	if t == fsal.Unlock {
+		return fsal.Lock{}, nil
+	}
+	l, err := f.flock(unix.F_OFD_GETLK, t, off, n)
+	i := slices.Index(flockTypes[:], l.Type)
+	if err != nil || i <= int(fsal.Unlock) {
+		return fsal.Lock{}, mapped(err)
+	}
+	return fsal.Lock{Type: fsal.LockType(i), Off: uint64(l.Start), N: uint64(l.Len)}, nil
+}
+
+var flockTypes = [...]int16{fsal.Unlock: unix.F_UNLCK, fsal.ReadLock: unix.F_RDLCK, fsal.WriteLock: unix.F_WRLCK}
+
+// flock gives the kernel a command about a lock.
+func (f *file) flock(command int, t fsal.LockType, off, n uint64) (unix.Flock_t, error) {
+	if off > math.MaxInt64 || int(t) >= len(flockTypes) {
+		return unix.Flock_t{}, unix.EINVAL
+	}
+	if n > math.MaxInt64-off {
+		n = 0
+	}
+	l := unix.Flock_t{Type: flockTypes[t], Whence: unix.SEEK_SET, Start: int64(off), Len: int64(n)}
+	err := retry(func() error { return unix.FcntlFlock(uintptr(f.fd), command, &l) })
+	return l, err
 }

@@ -250,11 +250,14 @@ func (o *Open) lockFile(l *Locks, x *LockRequest) error {
 		}
 		l.file = f
 	}
-	t := fsal.ReadLock
-	if x.Write {
-		t = fsal.WriteLock
+	return l.setFile(lockType(x.Write), x.Range)
+}
+
+func lockType(write bool) fsal.LockType {
+	if write {
+		return fsal.WriteLock
 	}
-	return l.setFile(t, x.Range)
+	return fsal.ReadLock
 }
 
 // setFile sets a range in the file system, as far as its offsets go: these are
@@ -264,11 +267,15 @@ func (l *Locks) setFile(t fsal.LockType, r ranges.Range) error {
 	if !ok || r.Start > math.MaxInt64 {
 		return nil
 	}
-	var n uint64 // to the end, in fsal's terms
-	if r.End < math.MaxInt64 {
-		n = r.End - r.Start + 1
+	return locker.Lock(background, t, r.Start, lengthOf(r))
+}
+
+// lengthOf is how fsal says where a range ends that begins at its offsets.
+func lengthOf(r ranges.Range) uint64 {
+	if r.End >= math.MaxInt64 {
+		return 0
 	}
-	return locker.Lock(background, t, r.Start, n)
+	return r.End - r.Start + 1
 }
 
 func (l *Locks) closeFile() {
@@ -279,18 +286,18 @@ func (l *Locks) closeFile() {
 }
 
 // Test returns who holds a lock against one that a lock-owner would like (RFC
-// 8881, 18.11): Denied, or nil if nobody does.
-func (c *Client) Test(ctx context.Context, key FileKey, owner []byte, write bool, r ranges.Range) (Holder, error) {
-	if err := c.pass(ctx, false, &key, false); err != nil {
+// 8881, 18.11): Denied, or nil if nobody does. Of x no stateid counts.
+func (c *Client) Test(ctx context.Context, x LockRequest) (Holder, error) {
+	if err := c.pass(ctx, false, &x.Key, false); err != nil {
 		return Holder{}, err
 	}
 	defer c.grace.Leave()
-	f := c.store.files.find(&key)
+	f := c.store.files.find(&x.Key)
 	if f == nil {
-		return Holder{}, nil
+		return x.testAnew()
 	}
 	defer c.store.files.put(f)
-	want := ranges.Lock[lockOwner]{Owner: lockOwner{c, string(owner)}, Write: write, Range: r}
+	want := ranges.Lock[lockOwner]{Owner: lockOwner{c, string(x.Owner)}, Write: x.Write, Range: x.Range}
 	for {
 		f.mu.Lock()
 		held, denied := f.ranges.Conflict(want)
@@ -301,7 +308,7 @@ func (c *Client) Test(ctx context.Context, key FileKey, owner []byte, write bool
 		f.mu.Unlock()
 		switch {
 		case !denied:
-			return Holder{}, nil
+			return f.testOutside(want.Owner, &x)
 		case expired == nil:
 			return holder(held), Denied
 		}
@@ -309,6 +316,44 @@ func (c *Client) Test(ctx context.Context, key FileKey, owner []byte, write bool
 			return Holder{}, err
 		}
 	}
+}
+
+// testOutside asks the file system, for which an owner's own locks are those of
+// its file.
+func (f *File) testOutside(owner lockOwner, x *LockRequest) (Holder, error) {
+	f.locking.Lock()
+	defer f.locking.Unlock()
+	if l := f.locksOf(owner); l != nil && l.file != nil {
+		return x.test(l.file)
+	}
+	return x.testAnew()
+}
+
+// testAnew asks the file system on behalf of an owner that has no locks there.
+func (x *LockRequest) testAnew() (Holder, error) {
+	f, err := x.Open(ShareRead)
+	if err != nil {
+		return Holder{}, err
+	}
+	defer f.Close()
+	return x.test(f)
+}
+
+// test asks the file system, where that has locks, who holds one against x's.
+func (x *LockRequest) test(f fsal.File) (Holder, error) {
+	locker, ok := f.(fsal.Locker)
+	if !ok || x.Range.Start > math.MaxInt64 {
+		return Holder{}, nil
+	}
+	l, err := locker.Test(background, lockType(x.Write), x.Range.Start, lengthOf(x.Range))
+	if err != nil || l.Type == fsal.Unlock {
+		return Holder{}, err
+	}
+	h := Holder{Write: l.Type == fsal.WriteLock, Range: ranges.Range{Start: l.Off, End: math.MaxUint64}}
+	if l.N > 0 {
+		h.Range.End = l.Off + l.N - 1
+	}
+	return h, Denied
 }
 
 // Unlock gives up a range (RFC 8881, 18.12). Errors: Resource, those of a

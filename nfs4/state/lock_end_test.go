@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
 
 // The locks of an expired client go to who wants them; its stateids say so.
@@ -22,8 +20,8 @@ func TestLockSeized(t *testing.T) {
 			_, _, err := c.Lock(ctx, e.locking(open, "rival", true, 5, 5))
 			return err
 		}},
-		{"LOCKT", func(_ *env, c *Client, _ Stateid) error {
-			_, err := c.Test(ctx, key(1), []byte("rival"), true, ranges.Range{Start: 5, End: 5})
+		{"LOCKT", func(e *env, c *Client, _ Stateid) error {
+			_, err := c.Test(ctx, e.locking(Stateid{}, "rival", true, 5, 5))
 			return err
 		}},
 	} {

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -14,37 +13,6 @@ import (
 )
 
 const top = math.MaxUint64
-
-// outside is a file system where others may lock too. It records what it is
-// told, and answers err.
-type outside struct {
-	*disk
-	told []string
-	err  error
-}
-
-func (o *outside) open(access Share) (fsal.File, error) {
-	f, err := o.disk.open(access)
-	return &lockFile{f.(*openFile), o}, err
-}
-
-type lockFile struct {
-	*openFile
-	outside *outside
-}
-
-func (f *lockFile) Lock(_ *fsal.Req, t fsal.LockType, off, n uint64) error {
-	f.outside.told = append(f.outside.told, fmt.Sprintf("%c%d+%d", "urw"[t], off, n))
-	return f.outside.err
-}
-
-func (o *outside) checkTold(t *testing.T, want string) {
-	t.Helper()
-	if got := strings.Join(o.told, " "); got != want {
-		t.Errorf("the file system was told %q, want %q", got, want)
-	}
-	o.told = nil
-}
 
 // locking is a LOCK of file 1 under an open's stateid, by a lock-owner, or with
 // none under a lock stateid.
@@ -207,7 +175,7 @@ func TestLockDenied(t *testing.T) {
 		if tt.by.Owner != "" {
 			want = Denied
 		}
-		h, err := tt.c.Test(ctx, key(1), []byte(tt.owner), tt.write, ranges.Range{Start: tt.start, End: tt.end})
+		h, err := tt.c.Test(ctx, e.locking(Stateid{}, tt.owner, tt.write, tt.start, tt.end))
 		e.want("LOCKT by "+what, err, want)
 		if h != tt.by {
 			t.Errorf("LOCKT by %s: held by %+v, want %+v", what, h, tt.by)
@@ -382,80 +350,6 @@ func TestLockStateidLife(t *testing.T) {
 	}
 	e.lock(b, e.locking(theirs, "l", true, 0, top))
 	e.close(b, theirs, 1)
-	e.checkEmpty()
-}
-
-// A lock that others outside hold is denied by nobody that is known, and a
-// refusal of the file system changes nothing.
-func TestLockOutside(t *testing.T) {
-	for _, tt := range []struct{ err, want error }{
-		{syscall.EAGAIN, Denied},
-		{errDisk, errDisk},
-	} {
-		e := newEnv(t)
-		fs := &outside{disk: &e.disk}
-		a := e.client("a")
-		x := e.request("o", 1, both, 0)
-		x.Open = fs.open
-		r, err := a.Open(ctx, x)
-		e.must("OPEN", err)
-		ask := func(id Stateid, owner string, start, end uint64) LockRequest {
-			y := e.locking(id, owner, true, start, end)
-			y.Open = fs.open
-			return y
-		}
-		holder := func(start, end uint64) (h Holder) {
-			if tt.want == Denied {
-				h = Holder{Write: true, Range: ranges.Range{Start: start, End: end}}
-			}
-			return h
-		}
-
-		fs.err = tt.err
-		if h := e.refused("a first lock", a, ask(r.Stateid, "l", 0, 9), tt.want); h != holder(0, 9) {
-			t.Errorf("held by %+v", h)
-		}
-		e.checkDisk(1)
-		fs.err = nil
-		id := e.lock(a, ask(r.Stateid, "l", 0, 9))
-		fs.err = tt.err
-		if h := e.refused("a second lock", a, ask(id, "", 5, 19), tt.want); h != holder(5, 19) {
-			t.Errorf("held by %+v", h)
-		}
-		k := key(1)
-		_, err = a.Unlock(id, &k, ranges.Range{Start: 0, End: 4})
-		e.want("LOCKU", err, tt.err)
-		e.checkHeld("lw0-9")
-		e.must("the stateid", a.TestStateid(id))
-		fs.err = nil
-		e.unlock(a, id, 0, 4)
-		e.checkHeld("lw5-9")
-		fs.checkTold(t, "w0+10 w0+10 w5+15 u0+5 u0+5")
-		e.close(a, r.Stateid, 1)
-		e.checkEmpty()
-	}
-}
-
-func TestLockFileDoesNotOpen(t *testing.T) {
-	e := newEnv(t)
-	fs := &outside{disk: &e.disk}
-	a := e.client("a")
-	x := e.request("o", 1, ShareRead, 0)
-	x.Open = fs.open
-	r, err := a.Open(ctx, x)
-	e.must("OPEN", err)
-	y := e.locking(r.Stateid, "l", false, 0, 9)
-	y.Open = func(Share) (fsal.File, error) { return nil, errDisk }
-	e.refused("a file that does not open", a, y, errDisk)
-	y.Open = func(access Share) (fsal.File, error) { // it can be read only
-		if access != ShareRead {
-			return nil, syscall.EROFS
-		}
-		return fs.open(access)
-	}
-	e.lock(a, y)
-	fs.checkTold(t, "r0+10")
-	e.close(a, r.Stateid, 1)
 	e.checkEmpty()
 }
 

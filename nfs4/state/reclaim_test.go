@@ -118,8 +118,10 @@ var news = []struct {
 		_, _, err := c.Lock(ctx, e.locking(Stateid{}, "new", false, 0, 9))
 		return err
 	}},
-	{"LOCKT", func(_ *env, c *Client) error {
-		_, err := c.Test(ctx, key(9), []byte("new"), false, ranges.Range{End: 9})
+	{"LOCKT", func(e *env, c *Client) error {
+		x := e.locking(Stateid{}, "new", false, 0, 9)
+		x.Key = key(9)
+		_, err := c.Test(ctx, x)
 		return err
 	}},
 }

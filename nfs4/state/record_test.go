@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
 
 // Nobody is given anything before the record of it is safe.
@@ -178,8 +176,10 @@ var seizures = []struct {
 		_, _, err := c.Lock(ctx, x)
 		return err
 	}},
-	{"LOCKT", func(_ *env, c *Client, _ Stateid) error {
-		_, err := c.Test(ctx, key(2), []byte("rival"), true, ranges.Range{End: 9})
+	{"LOCKT", func(e *env, c *Client, _ Stateid) error {
+		x := e.locking(Stateid{}, "rival", true, 0, 9)
+		x.Key = key(2)
+		_, err := c.Test(ctx, x)
 		return err
 	}},
 	{"a recall", func(e *env, c *Client, _ Stateid) error { return e.Recall(ctx, key(3), c, true) }},

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
 
 // queue is a file that clients wait to lock: A holds it, B, C and D have it open.
@@ -272,7 +270,7 @@ func TestTestMindsNoWaiters(t *testing.T) {
 	inQueue(t, func(q *queue) {
 		q.waits("B", 'W', 0, 9, "A")
 		q.gives("A")
-		_, err := q.who["C"].Test(ctx, key(1), []byte("C"), true, ranges.Range{Start: 0, End: 9})
+		_, err := q.who["C"].Test(ctx, q.locking(Stateid{}, "C", true, 0, 9))
 		q.must("LOCKT", err)
 	})
 }

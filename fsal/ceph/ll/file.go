@@ -7,6 +7,7 @@ package ll
 import "C"
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -49,6 +50,17 @@ var lockTypes = [...]C.int{fsal.Unlock: C.F_UNLCK, fsal.ReadLock: C.F_RDLCK, fsa
 // Lock sets or drops a lock of owner, without waiting; n = 0 is to the end.
 func (m *Mount) Lock(fh Fh, t fsal.LockType, off, n, owner uint64) error {
 	return check(C.tg_lock(m.p, fh.p, lockTypes[t], C.uint64_t(off), C.uint64_t(n), C.uint64_t(owner)))
+}
+
+// TestLock returns a lock in the way of one of owner, of type Unlock if there is none.
+func (m *Mount) TestLock(fh Fh, t fsal.LockType, off, n, owner uint64) (fsal.Lock, error) {
+	kind, at, size := lockTypes[t], C.uint64_t(off), C.uint64_t(n)
+	err := check(C.tg_testlock(m.p, fh.p, &kind, &at, &size, C.uint64_t(owner)))
+	i := slices.Index(lockTypes[:], kind)
+	if err != nil || i <= int(fsal.Unlock) {
+		return fsal.Lock{}, err
+	}
+	return fsal.Lock{Type: fsal.LockType(i), Off: uint64(at), N: uint64(size)}, nil
 }
 
 // Guard is whom to tell when a file's capabilities are wanted elsewhere.

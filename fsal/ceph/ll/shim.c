@@ -348,6 +348,16 @@ int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t ow
 	return ceph_ll_setlk(m, fh, &fl, owner, 0);
 }
 
+int tg_testlock(tg_mount *m, Fh *fh, int *type, uint64_t *off, uint64_t *n, uint64_t owner)
+{
+	struct flock fl = { .l_type = *type, .l_whence = SEEK_SET, .l_start = *off, .l_len = *n, .l_pid = 0 };
+	int r = ceph_ll_getlk(m, fh, &fl, owner);
+	*type = fl.l_type;
+	*off = fl.l_start;
+	*n = fl.l_len;
+	return r;
+}
+
 // The thread that calls this holds libcephfs's lock. It waits, if the pipe is full,
 // for a reader that does nothing else.
 static void recalled(Fh *fh, void *priv)

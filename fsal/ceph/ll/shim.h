@@ -67,6 +67,7 @@ int tg_read(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, char *buf, i
 int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync);
 int tg_sync(tg_mount *m, Inode *in, Fh *fh, int data_only);
 int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t owner);
+int tg_testlock(tg_mount *m, Fh *fh, int *type, uint64_t *off, uint64_t *n, uint64_t owner);
 
 // Whom to tell of a recall.
 struct tg_guard { int events; uint64_t ino, snap; };
