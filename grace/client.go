@@ -167,13 +167,17 @@ func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 		if !cl.own.stored.Load() {
 			return nil
 		}
+		full := func() bool { return len(cl.handles)+len(cl.inherited) > recovery.MaxHandles }
 		for _, h := range handles {
+			if full() {
+				break
+			}
 			if !slices.Contains(cl.handles, h) {
 				cl.handles = append(cl.handles, h)
 			}
 		}
-		if len(handles) == 0 || len(cl.handles)+len(cl.inherited) > recovery.MaxHandles {
-			cl.revoked, cl.handles, cl.inherited = true, nil, nil
+		if len(handles) == 0 || full() {
+			cl.revoked, cl.handles = true, nil
 		}
 		if err := cl.put(ctx, cl.record()); err != nil {
 			return err
@@ -183,17 +187,18 @@ func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 	})
 }
 
-// Acknowledge takes back Revoke for these handles, or, with none, altogether:
-// the client has freed what it lost there (FREE_STATEID). Errors: Delay.
-func (cl *Client) Acknowledge(ctx context.Context, handles ...string) error {
+// Acknowledge takes Revoke back where the client has freed what it lost
+// (FREE_STATEID): lost reports whether some of that is left on the file of a
+// handle, and of "" whether any is anywhere. It is asked when no other change of
+// the record is under way, so that a Revoke of which it does not know comes later.
+// Errors: Delay.
+func (cl *Client) Acknowledge(ctx context.Context, lost func(handle string) bool) error {
 	return cl.change(ctx, nil, func() error {
 		if !cl.own.stored.Load() {
 			return nil
 		}
-		cl.handles = slices.DeleteFunc(cl.handles, func(h string) bool {
-			return len(handles) == 0 || slices.Contains(handles, h)
-		})
-		cl.revoked = cl.revoked && len(handles) > 0
+		cl.handles = slices.DeleteFunc(cl.handles, func(h string) bool { return !lost(h) })
+		cl.revoked = cl.revoked && lost("")
 		return cl.put(ctx, cl.record())
 	})
 }

@@ -195,7 +195,7 @@ func TestRevokedHandles(t *testing.T) {
 	run(t, func(t *testing.T, s *server, _ *recoverytest.Disk) {
 		a := s.holder("a")
 		s.want("revoke", a.Revoke(ctx, "x", "y"), nil)
-		s.want("free", a.Acknowledge(ctx, "y"), nil)
+		s.want("free", a.Acknowledge(ctx, func(handle string) bool { return handle != "y" }), nil)
 		lost := func() string {
 			a = s.reclaimer("a")
 			return fmt.Sprint(a.Lost([]byte("x")), a.Lost([]byte("y")))
@@ -227,7 +227,7 @@ func TestRevokedInsideGrace(t *testing.T) {
 		}
 		s.want("revoke", a.Revoke(ctx), nil)
 		s.want("reclaim after revocation", grant(a, Reclaim, false), NoGrace)
-		s.want("free", a.Acknowledge(ctx), nil)
+		s.want("free", a.Acknowledge(ctx, func(string) bool { return false }), nil)
 		s.restart()
 		s.reclaimer("a")
 	})

@@ -32,14 +32,13 @@ type Client struct {
 	confirmed bool          // Guarded by Store.mu.
 	create    createSession // Guarded by Store.mu.
 
-	mu    sync.Mutex
-	gone  bool              // Guarded by mu. Nothing is added any more.
-	opens map[openKey]*Open // Guarded by mu.
-	// revoked are the stateids that the client has yet to free.
-	revoked map[*entry]uint32        // Guarded by mu. With a status flag each.
-	delegs  map[*Delegation]struct{} // Guarded by mu.
-	addr    netip.AddrPort           // Guarded by mu. Where EXCHANGE_ID last came from.
-	impl    string                   // Guarded by mu. What the client says it is.
+	mu     sync.Mutex
+	gone   bool                     // Guarded by mu. Nothing is added any more.
+	opens  map[openKey]*Open        // Guarded by mu.
+	lost   lost                     // Guarded by mu. What it has yet to free.
+	delegs map[*Delegation]struct{} // Guarded by mu.
+	addr   netip.AddrPort           // Guarded by mu. Where EXCHANGE_ID last came from.
+	impl   string                   // Guarded by mu. What the client says it is.
 }
 
 // owner holds the incarnations of one client owner (RFC 8881, 18.35.4).

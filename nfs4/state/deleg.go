@@ -330,26 +330,19 @@ func (d *Delegation) drop() {
 // revokeDelegation takes d from its client, on record first; its stateid answers
 // so until the client frees it. Errors: Delay.
 func (s *Store) revokeDelegation(ctx context.Context, d *Delegation) error {
-	if err := graceError(d.Client.grace.Revoke(ctx, string(d.Key.handle()))); err != nil {
-		return err
-	}
-	return d.revoke(ctx)
+	return d.Client.lose(ctx, []string{string(d.Key.handle())}, d.revoke)
 }
 
-// revoke takes d, which is on record as lost, from its client. Errors: Delay.
-func (d *Delegation) revoke(ctx context.Context) error {
+// revoke takes d, which is on record as lost, from its client, if it has it still.
+func (d *Delegation) revoke() {
 	if !d.finish(DelegRevoked) {
-		if d.revoked.Load() != 0 {
-			return nil
-		}
-		return d.Client.pardon(ctx, &d.Key) // it came back just now
+		return
 	}
 	d.Client.store.count.revoked.Add(1)
 	d.Client.markRevoked(&d.entry, DelegRevoked, statusRecallableRevoked)
 	d.Client.mu.Lock()
 	defer d.Client.mu.Unlock()
 	delete(d.Client.delegs, d)
-	return nil
 }
 
 // Delegations returns how many there are.

@@ -10,8 +10,8 @@ import (
 // that it has now. Their stateids answer ADMIN_REVOKED, those of delegations
 // DELEG_REVOKED, until it frees them (RFC 8881, 8.4.3). The client may open anew.
 // One that lost more files than a record names may reclaim nothing after a restart
-// of the server, as long as it is not itself started again. Errors: StaleClientID;
-// Delay, if some are left.
+// of the server, until it has freed all that it lost. Errors: StaleClientID; Delay,
+// if some are left.
 func (s *Store) Evict(ctx context.Context, id ClientID) error {
 	c := s.client(id)
 	if c == nil {

@@ -48,25 +48,17 @@ type losses struct {
 // take takes from the client, on record first, what it has of that still. Errors:
 // Delay, if some is left.
 func (x *losses) take(ctx context.Context, c *Client) error {
-	if err := graceError(c.grace.Revoke(ctx, x.files...)); err != nil {
-		return err
-	}
-	for _, o := range x.opens {
-		if err := o.withdraw(ctx); err != nil {
-			return err
+	return c.lose(ctx, x.files, func() {
+		for _, o := range x.opens {
+			o.withdraw()
 		}
-	}
-	for _, l := range x.locks {
-		if err := l.revoke(ctx); err != nil {
-			return err
+		for _, l := range x.locks {
+			l.revoke()
 		}
-	}
-	for _, d := range x.delegs {
-		if err := d.revoke(ctx); err != nil {
-			return err
+		for _, d := range x.delegs {
+			d.revoke()
 		}
-	}
-	return nil
+	})
 }
 
 // lose takes from the clients what find adds to the losses of each, file by file of
@@ -124,8 +116,8 @@ func (f *File) findLosses(now int64, of func(*Client) *losses) {
 }
 
 // revoke takes from the client the locks that are on record as lost, if it has
-// them still. Their stateid answers so until the client frees it. Errors: Delay.
-func (l *Locks) revoke(ctx context.Context) error {
+// them still. Their stateid answers so until the client frees it.
+func (l *Locks) revoke() {
 	o := l.open
 	o.mu.Lock()
 	f := o.file
@@ -136,9 +128,7 @@ func (l *Locks) revoke(ctx context.Context) error {
 	}
 	f.locking.Unlock()
 	o.mu.Unlock()
-	if !held {
-		return o.client.pardon(ctx, &f.key)
+	if held {
+		f.wake(o.client.store)
 	}
-	f.wake(o.client.store)
-	return nil
 }

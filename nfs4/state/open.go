@@ -211,16 +211,12 @@ func (o *Open) drop() {
 
 // revoke takes from a client what it holds by o, unless it came back; its
 // stateid answers why until the client frees it (RFC 8881, 8.2.4).
-func (o *Open) revoke(why Error) bool {
+func (o *Open) revoke(why Error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.closed && !o.client.expired() {
-		return false
-	}
-	if !o.closed {
+	if !o.closed && o.client.expired() {
 		o.closeLocked(why)
 	}
-	return true
 }
 
 // openFor finds the open that id names and locks it.

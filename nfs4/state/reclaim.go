@@ -132,36 +132,3 @@ func (c *Client) Special(ctx context.Context, key FileKey, want Share) error {
 	}
 	return s.Recall(ctx, key, c, want&ShareWrite != 0)
 }
-
-// handle names a file on record.
-func (k *FileKey) handle() []byte {
-	return k.Key.AppendTo([]byte{byte(k.FS >> 24), byte(k.FS >> 16), byte(k.FS >> 8), byte(k.FS)})
-}
-
-// seize revokes what an expired client holds by o, on record first: after a
-// restart it cannot be reclaimed (RFC 8881, 8.4.3). Errors: Delay.
-func (o *Open) seize(ctx context.Context) error {
-	key := &o.file.key
-	if err := graceError(o.client.grace.Revoke(ctx, string(key.handle()))); err != nil {
-		return err
-	}
-	if o.revoke(Expired) {
-		return nil
-	}
-	return o.client.pardon(ctx, key)
-}
-
-// pardon takes back from the record that the client lost state on a file, unless
-// it has some of it yet to free: then it may reclaim there again after a restart.
-// Errors: Delay.
-func (c *Client) pardon(ctx context.Context, key *FileKey) error {
-	c.mu.Lock()
-	for e := range c.revoked {
-		if *e.key() == *key {
-			c.mu.Unlock()
-			return nil
-		}
-	}
-	c.mu.Unlock()
-	return graceError(c.grace.Acknowledge(ctx, string(key.handle())))
-}

@@ -137,61 +137,6 @@ func (c *Client) FreeStateid(ctx context.Context, id Stateid) error {
 	return LocksHeld
 }
 
-// The status flags of RFC 8881, 18.46.3, that this package raises.
-const (
-	statusExpiredSome       = 0x10
-	statusAdminRevoked      = 0x20
-	statusRecallableRevoked = 0x40
-	statusReclaimNeeded     = 0x100
-)
-
-// flag is the status flag that goes with a revocation.
-func (why Error) flag() uint32 {
-	if why == AdminRevoked {
-		return statusAdminRevoked
-	}
-	return statusExpiredSome
-}
-
-// markRevoked makes a stateid answer why, and raises a status flag, until the
-// client frees it.
-func (c *Client) markRevoked(e *entry, why Error, flag uint32) {
-	e.revoked.Store(uint32(why))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.revoked == nil {
-		c.revoked = make(map[*entry]uint32)
-	}
-	c.revoked[e] = flag
-	c.status.Or(flag)
-}
-
-// acknowledge ends the life of a revoked stateid. Errors: Delay.
-func (c *Client) acknowledge(ctx context.Context, e *entry) error {
-	c.mu.Lock()
-	flag, ok := c.revoked[e]
-	delete(c.revoked, e)
-	c.mu.Unlock()
-	if !ok {
-		return Delay // another request frees it
-	}
-	err := c.pardon(ctx, e.key())
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.revoked[e] = flag
-	}
-	var flags uint32
-	for _, flag := range c.revoked {
-		flags |= flag
-	}
-	c.status.Store(flags)
-	if err == nil {
-		c.stateids.remove(e.index())
-	}
-	return err
-}
-
 // Handle is an open fsal.File in use; it is closed when the open and all that
 // use it have put it.
 type Handle struct {

@@ -24,16 +24,11 @@ func (f *File) findOpens(of func(*Client) *losses) {
 }
 
 // withdraw takes from the client an open that is on record as lost, if it has it
-// still. Errors: Delay.
-func (o *Open) withdraw(ctx context.Context) error {
+// still.
+func (o *Open) withdraw() {
 	o.mu.Lock()
-	closed := o.closed
-	if !closed {
+	defer o.mu.Unlock()
+	if !o.closed {
 		o.closeLocked(AdminRevoked)
 	}
-	o.mu.Unlock()
-	if closed {
-		return o.client.pardon(ctx, &o.file.key)
-	}
-	return nil
 }
