@@ -185,6 +185,9 @@ func (c *compound) admit(r *row) wire.Status {
 func (c *compound) authorize(r *row) wire.Status {
 	if c.cur.export != nil {
 		c.as(c.cur.grant)
+		if c.cur.grant.Rights == 0 && r.needs&needsCurrent != 0 && !gives(r.op) {
+			return wire.ErrAccess
+		}
 	}
 	if r.asks != 0 {
 		if status := c.cur.grant.refuses(r.asks); status != wire.OK {

@@ -174,6 +174,48 @@ func TestChangeExport(t *testing.T) {
 	}
 }
 
+// Who does not see an export any more can give back what it holds there, and nothing
+// else.
+func TestGiveBack(t *testing.T) {
+	export := Export{ID: firstID, Path: firstPath, FS: memory(t)}
+	s := newServer(t, export)
+	addr := listen(t, s)
+	g, other := visit(t, addr), visit(t, addr)
+	open, deleg := g.plainly("file"), g.delegated("delegated", wire.OpenShareAccessRead, wire.OpenDelegateRead)
+	lock := g.locks(open)
+	export.Judge = withRights(0)
+	set(t, s, export)
+	here := wire.PutFHArgs{Object: open.fh}
+	unlock := wire.LockuArgs{LockType: wire.WriteLT, LockStateid: lock, Length: 10}
+	less := wire.OpenDowngradeArgs{OpenStateid: open.open, ShareAccess: wire.OpenShareAccessBoth}
+	last := wire.CloseArgs{OpenStateid: wire.Stateid{Other: open.open.Other}}
+	for _, x := range []struct {
+		g    *guest
+		want wire.Status
+		ops  []wire.Args
+	}{
+		{g, wire.ErrStale, []wire.Args{here, wire.GetattrArgs{}}},
+		{g, wire.ErrStale, []wire.Args{here, wire.ReadArgs{Stateid: lock, Count: 1}, last}},
+		{g, wire.ErrStale, []wire.Args{here, wire.SaveFHArgs{}, last}},
+		{other, wire.ErrBadStateid, []wire.Args{here, unlock}},
+		{other, wire.ErrBadStateid, []wire.Args{here, last}},
+		{g, wire.OK, []wire.Args{here, unlock}},
+		{g, wire.OK, []wire.Args{here, less}},
+		{g, wire.ErrAccess, []wire.Args{here, wire.GetattrArgs{}, last}},
+		{g, wire.ErrAccess, []wire.Args{here, last, wire.GetFHArgs{}}},
+		{g, wire.ErrBadStateid, []wire.Args{here, last}},
+		{g, wire.OK, []wire.Args{wire.PutFHArgs{Object: deleg.fh}, wire.DelegReturnArgs{DelegStateid: deleg.deleg.Stateid}}},
+		{g, wire.OK, []wire.Args{wire.PutFHArgs{Object: deleg.fh}, wire.CloseArgs{OpenStateid: deleg.open}, wire.PutRootFHArgs{}, wire.GetFHArgs{}}},
+	} {
+		if r := x.g.run(x.ops...); r.Status != x.want {
+			t.Errorf("%+v: %v, want %v", x.ops, r.Status, x.want)
+		}
+	}
+	if held := s.State().Stats(); held.Opens+held.Locks+held.Delegations != 0 {
+		t.Errorf("left: %+v", held)
+	}
+}
+
 func (g *guest) fhOf(path string) wire.FH {
 	g.t.Helper()
 	fh, err := g.Lookup(g.ctx, path)

@@ -121,19 +121,43 @@ func (c *compound) putRootFH() wire.Status {
 }
 
 // put makes an object of e the current file handle, or answers unseen if the
-// client does not see e.
+// client does not see e, unless that is to give back what it holds there from a
+// time when it did.
 func (c *compound) put(e *export, key fsal.Key, unseen wire.Status) wire.Status {
 	g, status := c.grantOf(e)
 	switch {
 	case status != wire.OK:
 		return status
 	case g.Rights == 0:
-		return unseen
+		if !c.givesBack() {
+			return unseen
+		}
 	case !g.takes(c.call.Cred.Flavor) && !c.excused():
 		return wire.ErrWrongSec
 	}
 	c.cur = place{export: e, grant: g, key: key}
 	return wire.OK
+}
+
+// givesBack reports whether the file handle that is put in place is for an operation
+// that gives something back. A GETATTR before that is refused, and the client leaves it
+// out then.
+func (c *compound) givesBack() bool {
+	d := *c.in
+	for range c.count - c.index - 1 {
+		op := wire.Op(d.Uint32())
+		if op != wire.OpGetattr {
+			return gives(op)
+		}
+		wire.DecodeGetattrArgs(&d)
+	}
+	return false
+}
+
+// gives reports whether an operation gives back what the client holds, for which it
+// needs no right.
+func gives(op wire.Op) bool {
+	return op == wire.OpClose || op == wire.OpOpenDowngrade || op == wire.OpLocku || op == wire.OpDelegReturn
 }
 
 // excused reports whether what follows an operation that puts a file handle in
