@@ -63,6 +63,8 @@ const (
 
 func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (done fsal.SetMask, a fsal.Attr, err error) {
 	if err = n.settable(&set); err == nil {
+		n.fs.changing(n.ino)
+		defer n.fs.changed(n.ino)
 		err = n.as(r, func() (err error) {
 			w := -1
 			if set.Mask&fsal.SetSize != 0 {

@@ -24,6 +24,8 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 	if isTemporary(name) {
 		return fsal.Created{}, unix.EACCES
 	}
+	n.fs.changing(n.ino)
+	defer n.fs.changed(n.ino)
 	before, err := n.change()
 	if err != nil {
 		return fsal.Created{}, err
@@ -47,8 +49,11 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 	if o.truncated {
 		n.fs.changes.mark(c.id)
 	}
+	if o.made || o.truncated {
+		n.fs.touched(c.ino) // it may have had its name before it was complete
+	}
 	out := fsal.Created{
-		Node: c, File: &file{fs: n.fs, fd: o.fd, id: c.id, flags: spec.Open},
+		Node: c, File: &file{fs: n.fs, fd: o.fd, id: c.id, ino: c.ino, flags: spec.Open},
 		Made: o.made, Set: o.set, Truncated: o.truncated,
 	}
 	if o.made {
@@ -178,6 +183,8 @@ func (fs *FS) openPlain(o *opened, spec *fsal.CreateSpec) error {
 	if o.fd, err = found.reopen(flags); err != nil || !o.truncated {
 		return err
 	}
+	fs.changing(found.ino)
+	defer fs.changed(found.ino)
 	if err = retry(func() error { return unix.Ftruncate(o.fd, 0) }); err != nil {
 		unix.Close(o.fd)
 	}

@@ -16,6 +16,7 @@ type file struct {
 	fs    *FS
 	fd    int
 	id    uint64
+	ino   uint64
 	flags fsal.OpenFlags
 }
 
@@ -82,6 +83,8 @@ func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (n int
 	if off > math.MaxInt64 || uint64(len(p)) > math.MaxInt64-off {
 		return 0, want, unix.EFBIG
 	}
+	f.fs.changing(f.ino)
+	defer f.fs.changed(f.ino)
 	err = f.fs.self.asUser(&r.Cred, func() (err error) {
 		n, err = f.write(p, int64(off), want)
 		return err

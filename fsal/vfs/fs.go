@@ -55,8 +55,8 @@ type FS struct {
 	blocks   blocks
 	listings listings
 	limits   fsal.Limits
-	mark     string      // the attribute for verifiers; "" is the times
-	noTmp    atomic.Bool // the file system has no O_TMPFILE
+	mark     string       // the attribute for verifiers; "" is the times
+	noTmp    atomic.Bool  // the file system has no O_TMPFILE
 	witness  fsal.Witness // nil: nobody is told
 	verifier atomic.Uint64
 	run      uint64        // tells this run's temporary names from others'

@@ -25,6 +25,8 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	if isTemporary(name) {
 		return fail(unix.EACCES)
 	}
+	n.fs.changing(n.ino)
+	defer n.fs.changed(n.ino)
 	before, err := n.change()
 	if err != nil {
 		return fail(err)
@@ -55,6 +57,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 		c.Put()
 		return fail(unix.ENOENT)
 	}
+	n.fs.touched(c.ino) // it had its name before it was complete
 	return c, set, n.since(before), nil
 }
 
@@ -122,6 +125,8 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange,
 	case isTemporary(name):
 		return fsal.DirChange{}, unix.EACCES
 	}
+	n.fs.changing(n.ino, o.ino)
+	defer n.fs.changed(n.ino, o.ino)
 	before, err := n.change()
 	if err != nil {
 		return fsal.DirChange{}, err
@@ -142,11 +147,15 @@ func (n *node) Unlink(r *fsal.Req, name string) (fsal.DirChange, error) {
 	if err := n.dirOnly(); err != nil {
 		return fsal.DirChange{}, err
 	}
+	n.fs.changing(n.ino)
+	defer n.fs.changed(n.ino)
 	before, err := n.change()
 	if err != nil {
 		return fsal.DirChange{}, err
 	}
 	victim := n.peek(name)
+	n.fs.changing(victim.ino)
+	defer n.fs.changed(victim.ino)
 	remove := func() error {
 		err := unix.Unlinkat(n.fd, name, 0)
 		if err == unix.EISDIR {
@@ -183,6 +192,9 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	if isTemporary(newName) {
 		return from, to, unix.EACCES
 	}
+	moved, replaced := n.peek(name), d.peek(newName)
+	n.fs.changing(n.ino, d.ino, moved.ino, replaced.ino)
+	defer n.fs.changed(n.ino, d.ino, moved.ino, replaced.ino)
 	before, err := n.change()
 	if err != nil {
 		return from, to, err
@@ -191,7 +203,6 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	if err != nil {
 		return from, to, err
 	}
-	moved, replaced := n.peek(name), d.peek(newName)
 	rename := func() error { return unix.Renameat2(n.fd, name, d.fd, newName, 0) }
 	if n.id == d.id {
 		err = n.allowed(r, fsal.MayWrite|fsal.MayExecute, rename)

@@ -177,7 +177,7 @@ func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{fs: n.fs, fd: fd, id: n.id, flags: flags}, nil
+	return &file{fs: n.fs, fd: fd, id: n.id, ino: n.ino, flags: flags}, nil
 }
 
 // regularOnly keeps devices, fifos and sockets from ever being opened.

@@ -83,6 +83,8 @@ func (n *node) RemoveXattr(r *fsal.Req, name string) (fsal.DirChange, error) {
 }
 
 func (n *node) changeXattr(r *fsal.Req, do func() error) (fsal.DirChange, error) {
+	n.fs.changing(n.ino)
+	defer n.fs.changed(n.ino)
 	before, err := n.change()
 	if err == nil {
 		err = n.as(r, do)
