@@ -28,9 +28,25 @@ func (c *Config) settings() [][2]string {
 	}
 }
 
+// chatter is the option for what libcephfs keeps in mind of each call, in case that
+// the process crashes. A thread is woken for every line of it.
+const chatter = "debug_client"
+
+// hush has libcephfs keep no such lines, unless anybody configured how many.
+func hush(conn *rados.Conn, untold string) error {
+	if level, err := conn.GetConfigOption(chatter); err != nil || level != untold {
+		return err
+	}
+	return conn.SetConfigOption(chatter, "0/0")
+}
+
 // connect reaches the cluster, or says in one line what to do.
 func (c *Config) connect() (*rados.Conn, error) {
 	conn, err := rados.NewConnWithUser(c.User)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name(), err)
+	}
+	untold, err := conn.GetConfigOption(chatter)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
@@ -56,6 +72,9 @@ func (c *Config) connect() (*rados.Conn, error) {
 	}
 	if err := conn.Connect(); err != nil {
 		return nil, c.refused(conn, errno(err))
+	}
+	if err := hush(conn, untold); err != nil { // what the monitors configure is known by now
+		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
 	return conn, nil
 }
