@@ -70,6 +70,9 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	defer g.log.Sync()
 	defer g.Close()
 	s := &g.running
+	if err := limitMemory(s, g.log); err != nil {
+		return err
+	}
 	listeners, err := listen(s.listen)
 	if err != nil {
 		return err

@@ -40,7 +40,8 @@ type settings struct {
 	cephConf    string
 	cephClients int // behind each export of CephFS
 
-	cacheObjects int // of all exports
+	cacheObjects int    // of all exports
+	memory       string // what the Go runtime may have; "" goes by the control group
 
 	reset bool // connections at a stop
 
@@ -89,6 +90,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.cephConf, "ceph-conf", "", "Ceph's configuration (default $CEPH_CONF, or /etc/ceph/ceph.conf)")
 	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
 	f.IntVar(&s.cacheObjects, "cache-objects", 100_000, "objects of all exports together that are kept at hand, as far as descriptors last; 0 for none")
+	f.StringVar(&s.memory, "memory-limit", "", "memory to stay below, as 512M or 2G, or "+memoryNone+", beside libcephfs's (default three quarters of the control group's limit)")
 	f.StringVar(&s.backend, "recovery-backend", "fs", "where the records of clients are: fs, or in Ceph as "+backendCluster+", and for a server that is alone "+backendKV+" or "+backendNG)
 	f.StringVar(&s.kv.Pool, "rados-pool", defaultPool, "pool of the grace database and the records in Ceph")
 	f.StringVar(&s.kv.Namespace, "rados-namespace", "", "namespace in that pool")
