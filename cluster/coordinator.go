@@ -33,6 +33,7 @@ type NodeConfig struct {
 	ID      string
 	Records Records      // nil: none
 	Log     func(string) // one line; nil: nowhere
+	Trouble func(string) // one line about what somebody must see to; nil: Log
 
 	// DeadAfter is how long a member may keep others from recovering by not
 	// enforcing their grace period; 0: forever. Then Fence shuts it out of what
@@ -67,6 +68,9 @@ func (d *Database) Attach(ctx context.Context, cfg NodeConfig) (*Node, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = func(string) {}
+	}
+	if cfg.Trouble == nil {
+		cfg.Trouble = cfg.Log
 	}
 	n := &Node{
 		db: d, cfg: cfg, changed: make(chan struct{}, 1),
@@ -146,7 +150,7 @@ func (n *Node) Relax(ctx context.Context) (relaxed bool, err error) {
 	}
 	if relaxed && n.cfg.Records != nil {
 		if err := n.cfg.Records.Settle(ctx); err != nil {
-			n.cfg.Log("records of an earlier epoch stay behind: " + err.Error())
+			n.cfg.Trouble("records of an earlier epoch stay behind: " + err.Error())
 		}
 	}
 	return relaxed, nil

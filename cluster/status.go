@@ -101,7 +101,7 @@ func (n *Node) observe(db DB, now time.Time) (dead []string) {
 func (n *Node) shutOut(ctx context.Context, member string) error {
 	how, err := n.cfg.Fence(ctx, member)
 	if err != nil {
-		n.cfg.Log(fmt.Sprintf("%s does not enforce the grace period for %v, and cannot be shut out: %v; "+
+		n.cfg.Trouble(fmt.Sprintf("%s does not enforce the grace period for %v, and cannot be shut out: %v; "+
 			"if it is surely down: tidegate grace enforce %s", member, n.cfg.DeadAfter, err, member))
 		return nil
 	}
@@ -114,7 +114,7 @@ func (n *Node) shutOut(ctx context.Context, member string) error {
 	if err != nil {
 		return err
 	}
-	n.cfg.Log(fmt.Sprintf("%s did not enforce the grace period for %v: %s; it counts as enforcing now", member, n.cfg.DeadAfter, how))
+	n.cfg.Trouble(fmt.Sprintf("%s did not enforce the grace period for %v: %s; it counts as enforcing now", member, n.cfg.DeadAfter, how))
 	n.observe(db, time.Now())
 	return nil
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Coordinator Coordinator   // nil: Local
 	Period      time.Duration // of grace, at most; 0: DefaultPeriod
 	Log         func(string)  // one line; nil: nowhere
+	Trouble     func(string)  // one line about what somebody must see to; nil: Log
 
 	// Elsewhere names the server of the cluster, other than this one, that has an
 	// owner on record, "" for none; nil: there are no others.
@@ -78,6 +79,9 @@ func Start(ctx context.Context, cfg Config) (*Controller, error) {
 	if cfg.Log == nil {
 		cfg.Log = func(string) {}
 	}
+	if cfg.Trouble == nil {
+		cfg.Trouble = cfg.Log
+	}
 	if cfg.Replaced == nil {
 		cfg.Replaced = func(error) {}
 	}
@@ -124,8 +128,8 @@ const patience = 500 * time.Millisecond
 
 // Close ends the controller, and nothing else: the next run finds the records
 // as a crash would leave them. In a cluster it first asks the others to keep a
-// grace period for this server's clients, unless another has taken its place. No
-// client may have a call under way.
+// grace period for this server's clients, unless another has taken its place, or a
+// client's call that is under way does not end before ctx.
 func (c *Controller) Close(ctx context.Context) error {
 	c.stop()
 	<-c.stopped
@@ -293,7 +297,7 @@ func (c *Controller) failed(err error) error {
 		c.cfg.Replaced(err)
 	}
 	if loud {
-		c.cfg.Log(fmt.Sprintf("clients must wait: %v (failure %d)", err, n))
+		c.cfg.Trouble(fmt.Sprintf("clients must wait: %v (failure %d)", err, n))
 	}
 	return Delay
 }

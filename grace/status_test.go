@@ -1,10 +1,13 @@
 package grace
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,5 +105,44 @@ func TestOnFiles(t *testing.T) {
 		s.want("c complete", s.reclaimer("c").Complete(ctx), nil)
 		s.phase(Steady)
 		s.crash()
+	})
+}
+
+// What somebody must see to is told apart.
+func TestTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := recoverytest.NewDisk()
+		disk.Fail(func(string, string) error { return syscall.EIO })
+		var said, trouble []string
+		c, err := Start(ctx, Config{
+			Backend: disk.Backend(time.Minute),
+			Log:     func(line string) { said = append(said, line) },
+			Trouble: func(line string) { trouble = append(trouble, line) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.Fail(nil)
+		<-c.opened
+		synctest.Wait()
+		if len(trouble) != 1 || !strings.HasPrefix(trouble[0], "clients must wait: ") || len(said) != 1 {
+			t.Errorf("trouble %q, said %q", trouble, said)
+		}
+		c.Close(ctx)
+	})
+}
+
+// A call that does not end holds a stop up only for so long.
+func TestCloseGivesUp(t *testing.T) {
+	run(t, func(t *testing.T, s *server, _ *recoverytest.Disk) {
+		a := s.holder("a")
+		s.want("the call", a.Enter(NewState), nil)
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if err := s.Close(soon); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: %v", err)
+		}
+		s.Controller = nil
+		a.Leave()
 	})
 }

@@ -150,7 +150,10 @@ func (m *membership) attach(ctx context.Context, s *settings, at place, id strin
 	if err := m.backend.Claim(ctx); err != nil {
 		return err
 	}
-	m.node, err = db.Attach(ctx, cluster.NodeConfig{ID: id, Records: m.backend, Log: line, DeadAfter: s.deadAfter, Fence: m.fence})
+	m.node, err = db.Attach(ctx, cluster.NodeConfig{
+		ID: id, Records: m.backend, DeadAfter: s.deadAfter, Fence: m.fence,
+		Log: line, Trouble: func(line string) { log.Error(line) },
+	})
 	return err
 }
 

@@ -94,7 +94,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	if err != nil {
 		return err
 	}
-	defer ctl.Close(context.WithoutCancel(ctx))
+	defer g.endGrace(ctl)
 	if err := g.start(ctl); err != nil {
 		return err
 	}
@@ -121,7 +121,10 @@ func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.
 	if _, err := os.Stat(s.ganesha); err != nil && g.given("import-recovery") {
 		g.log.Warn("no records are imported", zap.Error(err))
 	}
-	cfg := grace.Config{Period: s.grace, Log: func(line string) { g.log.Info(line) }, Replaced: replaced}
+	cfg := grace.Config{
+		Period: s.grace, Replaced: replaced,
+		Log: func(line string) { g.log.Info(line) }, Trouble: func(line string) { g.log.Error(line) },
+	}
 	if g.member != nil {
 		cfg.Backend, cfg.Coordinator = g.member.backend, g.member.node
 		cfg.Elsewhere, cfg.Running = g.member.backend.Elsewhere, g.member.backend.Running
@@ -129,6 +132,18 @@ func (g *gateway) startGrace(ctx context.Context, replaced func(error)) (*grace.
 		cfg.Backend = fs.New(fs.Config{Dir: s.recovery, Lease: s.lease, Import: s.ganesha})
 	}
 	return grace.Start(ctx, cfg)
+}
+
+// stopTime is how long a stop waits for storage.
+const stopTime = 5 * time.Second
+
+// endGrace ends what startGrace began, in a cluster with a word to the others.
+func (g *gateway) endGrace(ctl *grace.Controller) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if err := ctl.Close(ctx); err != nil {
+		g.log.Warn("to clients and other gateways this stop is like a crash", zap.Error(err))
+	}
 }
 
 // openSocket makes the state directory and opens the socket for commands. Without
