@@ -197,6 +197,16 @@ func TestDirectoryOfOthers(t *testing.T) {
 	}
 }
 
+// What is no directory will never be one.
+func TestNoDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	_, err := New(Config{Dir: file}).Begin(ctx)
+	if !recovery.Refused(err) || !strings.Contains(err.Error(), "name a directory") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMissingParent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "mounted")
 	b := New(Config{Dir: dir})

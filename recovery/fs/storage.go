@@ -74,6 +74,9 @@ func openDisk(dir string) (*disk, error) {
 	if err != nil {
 		return nil, explain(dir, err)
 	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, &recovery.Error{Name: dir, Err: recovery.ErrForeign, Cure: "name a directory"}
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, explain(dir, err)
