@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -169,9 +170,10 @@ func (d *Delegation) overdue(now int64, patience time.Duration) bool {
 	return !d.ended && d.recalled != 0 && time.Duration(now-d.recalled) > patience
 }
 
-// delegate grants o's client a delegation if it pays: nobody else uses the file
+// delegate makes a delegation for o's client if it pays: nobody else uses the file
 // against it, and none was recalled lately. The client is on record then as one
-// that may have delegations. Called with o.mu.
+// that may have delegations. It is not granted yet; nil: there is none. Called with
+// o.mu.
 func (o *Open) delegate(ctx context.Context, x *OpenRequest) *Delegation {
 	s, c, f := o.client.store, o.client, o.file
 	if x.Wish == WishNone || !x.Reclaim && s.contended.since(f.key, s.now()) < rest || !s.delegations.take(s.cfg.Limits.Delegations) {
@@ -192,9 +194,19 @@ func (o *Open) delegate(ctx context.Context, x *OpenRequest) *Delegation {
 		return nil
 	}
 	d.bump()
+	return d
+}
+
+// granted grants d, unless that is nil or was recalled before, and returns what the
+// client has then.
+func (d *Delegation) granted() *Delegation {
+	if d == nil {
+		return nil
+	}
+	s := d.Client.store
 	if !d.settle() {
 		s.contended.note(d.Key, s.now())
-		c.dropDelegation(d)
+		d.Client.dropDelegation(d)
 		return nil
 	}
 	s.count.granted.Add(1)
@@ -405,9 +417,5 @@ func (s *Store) reapDelegations(ctx context.Context) {
 func (c *Client) delegations() []*Delegation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*Delegation, 0, len(c.delegs))
-	for d := range c.delegs {
-		all = append(all, d)
-	}
-	return all
+	return slices.Collect(maps.Keys(c.delegs))
 }

@@ -6,8 +6,10 @@ import (
 	"math"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
 
@@ -53,16 +55,15 @@ type Holder struct {
 // holder. Errors: Denied, OpenMode, Resource, Delay, Grace, those of a stateid,
 // and what x.Open returns; for a reclaim NoGrace, ReclaimBad and ReclaimConflict.
 func (c *Client) Lock(ctx context.Context, x LockRequest) (Stateid, Holder, error) {
-	if err := c.pass(ctx, x.Reclaim, &x.Key, false); err != nil {
+	if err := c.pass(ctx, kindOf(x.Reclaim), &x.Key, false); err != nil {
 		return Stateid{}, Holder{}, err
 	}
-	defer c.grace.Leave()
 	for {
 		o, l, err := c.locker(&x)
 		if err != nil {
 			return Stateid{}, Holder{}, err
 		}
-		id, holder, expired, err := o.lock(l, &x)
+		id, holder, expired, err := o.lock(ctx, l, &x)
 		o.mu.Unlock()
 		switch {
 		case expired == nil && err == Denied && x.Reclaim:
@@ -127,7 +128,7 @@ func lockShare(write bool) Share {
 
 // lock sets x's lock for l. Called with o.mu. An expired open in the way is for
 // the caller to revoke.
-func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Open, err error) {
+func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Open, err error) {
 	if want := lockShare(x.Write); o.held.access&want == 0 {
 		return id, h, nil, OpenMode
 	}
@@ -145,7 +146,14 @@ func (o *Open) lock(l *Locks, x *LockRequest) (id Stateid, h Holder, expired *Op
 	if h, expired, err = f.admitLock(l, x); err != nil {
 		return id, h, expired, err
 	}
-	if err = o.lockFile(l, x); err != nil {
+	if err = o.openLocker(l, x); err != nil {
+		return id, h, nil, err
+	}
+	if err = o.client.admit(kindOf(x.Reclaim)); err != nil {
+		return id, h, nil, err
+	}
+	defer o.client.grace.Leave()
+	if err = l.setSoon(ctx, lockType(x.Write), x.Range); err != nil {
 		if errors.Is(err, syscall.EAGAIN) {
 			return id, Holder{Write: true, Range: x.Range}, nil, Denied
 		}
@@ -234,23 +242,21 @@ func (f *File) expiredLocked(owner lockOwner) *Open {
 	return nil
 }
 
-// lockFile sets x's lock in the file system, where that has locks.
-func (o *Open) lockFile(l *Locks, x *LockRequest) error {
-	if _, ok := o.handle.Load().File.(fsal.Locker); !ok {
+// openLocker opens l's file, where the file system has locks.
+func (o *Open) openLocker(l *Locks, x *LockRequest) error {
+	if _, ok := o.handle.Load().File.(fsal.Locker); !ok || l.file != nil {
 		return nil
 	}
-	if l.file == nil {
-		// For all that the owner may lock by any of its opens, if that can be.
-		f, err := x.Open(ShareRead | ShareWrite)
-		if err != nil {
-			f, err = x.Open(lockShare(x.Write))
-		}
-		if err != nil {
-			return err
-		}
-		l.file = f
+	// For all that the owner may lock by any of its opens, if that can be.
+	f, err := x.Open(ShareRead | ShareWrite)
+	if err != nil {
+		f, err = x.Open(lockShare(x.Write))
 	}
-	return l.setFile(lockType(x.Write), x.Range)
+	if err != nil {
+		return err
+	}
+	l.file = f
+	return nil
 }
 
 func lockType(write bool) fsal.LockType {
@@ -260,14 +266,27 @@ func lockType(write bool) fsal.LockType {
 	return fsal.ReadLock
 }
 
+// lockTurn is how long a lock waits until the file system may be asked for it.
+const lockTurn = time.Second
+
+// setSoon is setFile for who stands in the gate.
+func (l *Locks) setSoon(ctx context.Context, t fsal.LockType, r ranges.Range) error {
+	if l.file == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockTurn)
+	defer cancel()
+	return l.setFile(&fsal.Req{Context: ctx}, t, r)
+}
+
 // setFile sets a range in the file system, as far as its offsets go: these are
 // signed. What lies beyond is locked among the clients alone.
-func (l *Locks) setFile(t fsal.LockType, r ranges.Range) error {
+func (l *Locks) setFile(req *fsal.Req, t fsal.LockType, r ranges.Range) error {
 	locker, ok := l.file.(fsal.Locker)
 	if !ok || r.Start > math.MaxInt64 {
 		return nil
 	}
-	return locker.Lock(background, t, r.Start, lengthOf(r))
+	return locker.Lock(req, t, r.Start, lengthOf(r))
 }
 
 // lengthOf is how fsal says where a range ends that begins at its offsets.
@@ -288,10 +307,9 @@ func (l *Locks) closeFile() {
 // Test returns who holds a lock against one that a lock-owner would like (RFC
 // 8881, 18.11): Denied, or nil if nobody does. Of x no stateid counts.
 func (c *Client) Test(ctx context.Context, x LockRequest) (Holder, error) {
-	if err := c.pass(ctx, false, &x.Key, false); err != nil {
+	if err := c.pass(ctx, grace.NewState, &x.Key, false); err != nil {
 		return Holder{}, err
 	}
-	defer c.grace.Leave()
 	f := c.store.files.find(&x.Key)
 	if f == nil {
 		return x.testAnew()
@@ -371,7 +389,7 @@ func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, erro
 		return Stateid{}, Resource
 	}
 	if l.file != nil {
-		if err := l.setFile(fsal.Unlock, r); err != nil {
+		if err := l.setFile(background, fsal.Unlock, r); err != nil {
 			return Stateid{}, err
 		}
 	}

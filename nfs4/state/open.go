@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/grace"
 )
 
 // Open is what one open-owner holds on one file.
@@ -49,8 +50,10 @@ type OpenRequest struct {
 	Origin Origin
 	// Change returns the file's change attribute for a write delegation.
 	Change func() (change uint64, ok bool)
-	// Granted runs when all else is done; its error undoes the open.
+	// Granted runs when the file is open; its error undoes the open.
 	Granted func() error
+
+	kind grace.Kind // that the gate let in
 }
 
 // blocks reports whether o stands in the way of access and deny. Called with
@@ -73,7 +76,6 @@ func (c *Client) Open(ctx context.Context, x OpenRequest) (Opened, error) {
 	if err := c.passOpen(ctx, &x); err != nil {
 		return Opened{}, err
 	}
-	defer c.grace.Leave()
 	// recalled says that delegations were asked for once: should others be
 	// granted meanwhile, the client has to come again.
 	for recalled := false; ; {
@@ -133,24 +135,40 @@ func (o *Open) grant(ctx context.Context, x *OpenRequest) (opened Opened, way ob
 		meanwhile |= ShareWrite
 	}
 	if way, err = o.file.share(o, meanwhile, x.Deny); err == nil {
-		if err = o.reopenLocked(x); err == nil {
-			err = x.Granted()
-		}
+		opened, err = o.granting(ctx, x, shares{before.access | x.Access, before.deny | x.Deny})
 		if err != nil {
 			o.file.unshare(o, before.access, before.deny)
-		} else if x.Truncates {
-			o.file.unshare(o, before.access|x.Access, before.deny|x.Deny)
 		}
 	}
-	if err != nil {
-		if o.granted == 0 {
-			o.closeLocked(0)
-		}
-		return opened, way, err
+	if err != nil && o.granted == 0 {
+		o.closeLocked(0)
 	}
+	return opened, way, err
+}
+
+// granting grants an open that nothing stands against; o holds want in the end. In the
+// gate it is when the file system has done all that it may wait for. Called with o.mu.
+func (o *Open) granting(ctx context.Context, x *OpenRequest, want shares) (Opened, error) {
+	if err := o.reopenLocked(x); err != nil {
+		return Opened{}, err
+	}
+	if err := x.Granted(); err != nil {
+		return Opened{}, err
+	}
+	if x.Truncates {
+		o.file.unshare(o, want.access, want.deny)
+	}
+	d := o.delegate(ctx, x)
+	if err := o.client.admit(x.kind); err != nil {
+		if d != nil {
+			o.client.dropDelegation(d)
+		}
+		return Opened{}, err
+	}
+	defer o.client.grace.Leave()
 	o.granted |= 1 << (x.Access*4 + x.Deny)
 	o.access.Store(uint32(o.held.access))
-	return Opened{o.bump(), o.delegate(ctx, x)}, way, nil
+	return Opened{o.bump(), d.granted()}, nil
 }
 
 // reopenLocked sees to it that the file is open for all that o holds.

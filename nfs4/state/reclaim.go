@@ -61,50 +61,52 @@ func (s *Store) Release(ctx context.Context, id SessionID) bool {
 	return c.bar(c.expired) && s.forget(ctx, c) == nil
 }
 
-// pass passes the gate for new state, or with reclaim for state of the run
-// before on the file of key; c.grace.Leave must follow. The client is on record
-// then, with exclusive as one that may deny others.
-func (c *Client) pass(ctx context.Context, reclaim bool, key *FileKey, exclusive bool) error {
-	kind := grace.NewState
+// kindOf says what a request wants to pass the gate for: with reclaim, for state of
+// the run before.
+func kindOf(reclaim bool) grace.Kind {
 	if reclaim {
-		kind = grace.Reclaim
+		return grace.Reclaim
 	}
-	return c.passAs(ctx, kind, key, exclusive)
+	return grace.NewState
 }
 
-func (c *Client) passAs(ctx context.Context, kind grace.Kind, key *FileKey, exclusive bool) error {
-	if err := c.grace.Enter(kind); err != nil {
-		return graceError(err)
+// pass has the client on record, with exclusive as one that may deny others, if the
+// gate lets a kind of state in, on the file of key. What is then granted passes once
+// more, by admit: a request may wait in the file system for what a dead server held,
+// and would keep that one from coming back if it stood in the gate meanwhile.
+func (c *Client) pass(ctx context.Context, kind grace.Kind, key *FileKey, exclusive bool) error {
+	if err := c.admit(kind); err != nil {
+		return err
 	}
-	err := error(nil)
+	defer c.grace.Leave()
 	if kind == grace.Reclaim && c.grace.Lost(key.handle()) {
-		err = ReclaimBad
+		return ReclaimBad
 	}
-	if err == nil {
-		err = graceError(c.grace.Record(ctx, exclusive))
-	}
-	if err != nil {
-		c.grace.Leave()
-	}
-	return err
+	return graceError(c.grace.Record(ctx, exclusive))
 }
+
+// admit passes the gate for a kind of state; c.grace.Leave must follow, soon: nothing
+// in between waits for other requests, or for what others hold in the file system.
+func (c *Client) admit(kind grace.Kind) error { return graceError(c.grace.Enter(kind)) }
 
 // passOpen passes the gate for an OPEN. In a grace period too one may pass that is
 // by a delegation (RFC 8881, 10.2.1), and one that denies nothing (RFC 8881,
 // 8.4.2), without another delegation.
 func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
-	err := c.pass(ctx, x.Reclaim, &x.Key, x.Deny != 0)
+	x.kind = kindOf(x.Reclaim)
+	err := c.pass(ctx, x.kind, &x.Key, x.Deny != 0)
 	switch {
 	case err != Grace:
 		return err
 	case x.Delegated:
-		x.Wish = WishNone
-		return c.passAs(ctx, grace.Delegated, &x.Key, true)
+		x.kind = grace.Delegated
 	case x.Deny == 0:
-		x.Wish = WishNone
-		return c.passAs(ctx, grace.Harmless, &x.Key, false)
+		x.kind = grace.Harmless
+	default:
+		return err
 	}
-	return err
+	x.Wish = WishNone
+	return c.pass(ctx, x.kind, &x.Key, x.Delegated)
 }
 
 // Special says whether the client may do I/O on a file without an open of its
@@ -116,7 +118,7 @@ func (c *Client) Special(ctx context.Context, key FileKey, want Share) error {
 	if err := s.cfg.Grace.Enter(grace.Harmless); err != nil {
 		return graceError(err)
 	}
-	defer s.cfg.Grace.Leave()
+	s.cfg.Grace.Leave() // nothing is granted
 	for {
 		err := s.Denied(key, want)
 		if err == nil {
