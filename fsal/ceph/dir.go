@@ -24,6 +24,10 @@ type stream struct {
 	ended  bool // nothing comes after read
 }
 
+// afterDots is the cookie of ".." in libcephfs, which asks the MDS for the attributes
+// of the first two entries each time, whatever it knows.
+const afterDots = 2
+
 // keptStreams is how many listings of one client can be under way.
 const keptStreams = 64
 
@@ -114,9 +118,7 @@ func (n *node) listing(r *fsal.Req, cookie uint64) (*stream, error) {
 	if s.dir, err = k.m.Opendir(&r.Cred, in); err != nil {
 		return nil, k.judge(err)
 	}
-	if cookie != 0 {
-		k.m.Seekdir(s.dir, cookie)
-	}
+	k.m.Seekdir(s.dir, max(cookie, afterDots))
 	return s, nil
 }
 
