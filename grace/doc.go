@@ -9,9 +9,9 @@
 // conflicts. The gate is one atomic word, a count of those inside and what may
 // enter. To turn it, the controller bars it and waits until nobody is inside;
 // so no reclaim is given state when new state is first given, and the other way
-// round. Nobody waits inside for what another server may have left behind: that one
-// does not come back before the gate has turned. While it is barred, new state is told GRACE and a reclaim DELAY, for
-// the grace period may yet go on.
+// round. Nobody waits inside for what another server may have left behind: that
+// one does not come back before the gate has turned. While it is barred, new state
+// is told GRACE and a reclaim DELAY, for the grace period may yet go on.
 //
 // Four kinds pass. NewState passes outside a grace period. Reclaim passes in
 // one, of clients that were on record at the start and have not sent
