@@ -5,10 +5,12 @@ package ceph
 import (
 	"fmt"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
 // recalls notes which delegations an FS wants back.
@@ -102,4 +104,68 @@ func share(t *testing.T, n fsal.Node, d fsal.Delegator, wanted chan fsal.Key, ot
 		t.Fatal(err)
 	}
 	t.Logf("others went on, and ended, within %v", time.Since(began).Round(time.Millisecond))
+}
+
+// TestNoWriteDelegation shows why there are none: what its holder writes after a
+// recall waits for the delegation to be given back, and so for others.
+func TestNoWriteDelegation(t *testing.T) {
+	x := newRig(t, 1)
+	fs := x.open()
+	defer fs.Retire()
+	up := recalls{wanted: make(chan fsal.Key, 10)}
+	fs.Watch(up)
+	root := x.root(fs)
+	defer root.Put()
+	r := request(0)
+	c, err := root.Create(r, "f", fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Node.Put()
+	defer c.File.Close()
+	f := c.File.(*file)
+	if err := f.Delegate(r, true); err != syscall.EAGAIN {
+		t.Errorf("delegated for writing: %v", err)
+	}
+	k, _, fh, err := f.begin(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.end()
+	held := ll.NewGuard(fs.recalls.sink(), f.n.id.ino, f.n.id.snap)
+	defer held.Free()
+	if err := k.m.Delegate(fh, held, true); err != nil {
+		t.Fatal(err)
+	}
+	others := shared.PythonCmd(fmt.Sprintf(`fd = fs.open(%q, "r"); print(fs.read(fd, 0, 10))`, x.cfg.Path+"/f"))
+	if err := others.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-up.wanted:
+	case <-time.After(replacedWithin):
+		t.Fatal("no recall")
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		_, _, err := f.WriteAt(r, []byte("late"), 0, fsal.FileSync)
+		wrote <- err
+	}()
+	select {
+	case err := <-wrote:
+		t.Error("libcephfs lets the holder write after a recall: files may be delegated for writing: ", err)
+	case <-time.After(time.Second):
+	}
+	k.m.Undelegate(fh)
+	select {
+	case err := <-wrote:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(replacedWithin):
+		t.Error("nor after the delegation was given back")
+	}
+	if err := others.Wait(); err != nil {
+		t.Error(err)
+	}
 }
