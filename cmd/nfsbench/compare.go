@@ -25,9 +25,9 @@ type comparison struct {
 
 // row is one operation on both servers: a figure each for every alternation.
 type row struct {
-	Op   string    `json:"op"`
-	A, B []figure  `json:",omitempty"`
-	Half [2]figure `json:"half"` // at half of what the slower one does
+	Op   string      `json:"op"`
+	A, B []figure    `json:",omitempty"`
+	Half [2][]figure `json:"half"` // at half of what the slower one does
 }
 
 // record is a comparison as a file holds it.
@@ -36,6 +36,7 @@ type record struct {
 	Servers      [2]string `json:"servers"`
 	Load         string    `json:"load"`
 	Beside       []string  `json:"beside,omitempty"` // what one more client did meanwhile
+	BesideDepth  int       `json:"beside_depth"`     // requests of each at a time
 	Alternations int       `json:"alternations"`
 	Rows         []row     `json:"rows"`
 }
@@ -51,8 +52,8 @@ func (c *comparison) flags(cmd *cobra.Command) {
 func (c *comparison) run(ctx context.Context, s settings, out io.Writer) error {
 	rec := record{
 		Title: c.Title, Servers: [2]string{c.servers[0].Name, c.servers[1].Name},
-		Load:         fmt.Sprintf("%s with %s and %s at a time each", count(s.clients, "client"), count(s.conns, "connection"), count(s.depth, "request")),
-		Beside:       s.beside,
+		Load:   fmt.Sprintf("%s with %s and %s at a time each", count(s.clients, "client"), count(s.conns, "connection"), count(s.depth, "request")),
+		Beside: s.beside, BesideDepth: s.besideDepth,
 		Alternations: c.Alternations,
 	}
 	fmt.Fprintf(out, "%-12s %-12s %9s %9s %9s %12s %11s %9s\n", "operation", "server", "ops/s", "p50", "p99", "ops/CPU-s", "CPU/op", "memory")
@@ -110,13 +111,15 @@ func (c *comparison) row(ctx context.Context, s settings, op string) (r row, err
 
 func (c *comparison) measureHalf(ctx context.Context, s settings, r *row, trials [2]*trial) error {
 	slower := min(median(r.A, perSecond), median(r.B, perSecond))
-	for i, t := range trials {
-		t.bench.SetRate(slower / 2)
-		f, err := t.measure(ctx, s.duration)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.servers[i].Name, err)
+	for range c.Alternations {
+		for i, t := range trials {
+			t.bench.SetRate(slower / 2)
+			f, err := t.measure(ctx, s.duration)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.servers[i].Name, err)
+			}
+			r.Half[i] = append(r.Half[i], f)
 		}
-		r.Half[i] = f
 	}
 	return nil
 }
@@ -170,8 +173,8 @@ func (r row) print(out io.Writer, names [2]string) {
 	}
 	mid, low, high := r.ratio(perCPUSecond)
 	fmt.Fprintf(out, "%-12s %s does %.2f times as much a CPU second (%.2f to %.2f)", r.Op, names[0], mid, low, high)
-	if r.Half[0].Ops > 0 {
-		fmt.Fprintf(out, "; p99 at half load %s against %s", micros(r.Half[0].P99), micros(r.Half[1].P99))
+	if len(r.Half[0]) > 0 {
+		fmt.Fprintf(out, "; p99 at half load %s against %s", micros(median(r.Half[0], p99)), micros(median(r.Half[1], p99)))
 	}
 	fmt.Fprintln(out)
 }

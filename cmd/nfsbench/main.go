@@ -36,7 +36,7 @@ func main() {
 // run is the command with its arguments. It returns the exit code.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root := measureCommand()
-	root.AddCommand(compareCommand(), listCommand(), limitsCommand(), echoCommand(), reportCommand())
+	root.AddCommand(compareCommand(), listCommand(), memoryCommand(), limitsCommand(), echoCommand(), reportCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)

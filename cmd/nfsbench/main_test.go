@@ -22,7 +22,7 @@ func TestWrongArguments(t *testing.T) {
 		"", "host", "a b", "host/x --op fly", "host/x --clients 0", "host/x --depth -1", "host/x --minor 0",
 		"host/x --duration 0s", "host/x --rate -1", "host/x --beside fly", "--no-such-flag",
 		"compare", "compare a=h/x", "compare h/x h/y", "compare a=h/x@one b=h/y", "compare a=h/x b=h/y --alternations 0",
-		"list", "list host", "limits", "limits --dir a --ceph b", "limits --dir a --duration 0s", "report", "report /no/such/file",
+		"list", "list host", "memory", "memory host", "memory a=h/x --idlers -1", "memory a=h/x --depth 0", "limits", "limits --dir a --ceph b", "limits --dir a --duration 0s", "report", "report /no/such/file",
 		"echo --listen nowhere",
 	} {
 		var out, errOut bytes.Buffer

@@ -29,43 +29,78 @@ func reportCommand() *cobra.Command {
 			if len(args) == 0 {
 				return errors.New("of what? nfsbench report FILE.json ...")
 			}
-			for _, file := range args {
-				if err := r.section(cmd.OutOrStdout(), file); err != nil {
-					return fmt.Errorf("%s: %w", file, err)
-				}
+			p, err := r.read(args)
+			if err != nil {
+				return err
 			}
-			return nil
+			return p.print(cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().StringVar(&r.pictures, "pictures", "", "directory for a picture of each comparison of several operations")
 	return cmd
 }
 
-// section prints one file, whichever command wrote it.
-func (r reporting) section(out io.Writer, file string) error {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err
+// page is what files hold, of all commands.
+type page struct {
+	comparisons []record
+	lists       []listing
+	holdings    []holding
+	nulls       []figure
+	parts       []func(io.Writer) error // to be printed, one a file
+}
+
+func (r reporting) read(files []string) (*page, error) {
+	p := new(page)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err == nil {
+			err = p.add(r, file, b)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
 	}
+	return p, nil
+}
+
+// add takes in one file, whichever command wrote it.
+func (p *page) add(r reporting, file string, b []byte) error {
 	var c record
-	if strict(b, &c) == nil && len(c.Rows) > 0 {
-		return r.comparison(out, file, c)
-	}
 	var l limitRecord
-	if strict(b, &l) == nil && len(l.Costs) > 0 {
-		l.print(out)
-		return nil
-	}
 	var lists []listing
-	if strict(b, &lists) == nil && len(lists) > 0 {
-		printLists(out, lists)
-		return nil
-	}
+	var holdings []holding
 	var figures []figure
-	if err := strict(b, &figures); err != nil || len(figures) == 0 {
+	var part func(out io.Writer) error
+	switch {
+	case strict(b, &c) == nil && len(c.Rows) > 0:
+		p.comparisons = append(p.comparisons, c)
+		part = func(out io.Writer) error { return r.comparison(out, file, c) }
+	case strict(b, &l) == nil && len(l.Costs) > 0:
+		part = func(out io.Writer) error { l.print(out); return nil }
+	case strict(b, &lists) == nil && len(lists) > 0:
+		p.lists = append(p.lists, lists...)
+		part = func(out io.Writer) error { printLists(out, lists); return nil }
+	case strict(b, &holdings) == nil && len(holdings) > 0:
+		p.holdings = append(p.holdings, holdings...)
+		part = func(out io.Writer) error { printHoldings(out, holdings); return nil }
+	case strict(b, &figures) == nil && len(figures) > 0:
+		p.nulls = append(p.nulls, figures...)
+		part = func(out io.Writer) error { printFigures(out, figures); return nil }
+	default:
 		return errors.New("no file of nfsbench")
 	}
-	printFigures(out, figures)
+	p.parts = append(p.parts, part)
+	return nil
+}
+
+// print prints what was to be reached, and then every file.
+func (p *page) print(out io.Writer) error {
+	printTargets(out, p.targets())
+	for _, part := range p.parts {
+		if err := part(out); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -124,7 +159,7 @@ func (c record) printLatencies(out io.Writer) {
 
 // printHalf prints latencies at half load, if they were measured.
 func (c record) printHalf(out io.Writer) {
-	if c.Rows[0].Half[0].Ops == 0 {
+	if len(c.Rows[0].Half[0]) == 0 {
 		return
 	}
 	a, b := c.Servers[0], c.Servers[1]
@@ -132,8 +167,8 @@ func (c record) printHalf(out io.Writer) {
 	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: |")
 	for _, row := range c.Rows {
 		h := row.Half
-		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %s | %s |\n", row.Op, h[0].PerSecond,
-			micros(h[0].P50), micros(h[1].P50), micros(h[0].P99), micros(h[1].P99))
+		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %s | %s |\n", row.Op, median(h[0], perSecond),
+			micros(median(h[0], p50)), micros(median(h[1], p50)), micros(median(h[0], p99)), micros(median(h[1], p99)))
 	}
 	fmt.Fprintln(out)
 }
@@ -168,10 +203,18 @@ func printLists(out io.Writer, all []listing) {
 	fmt.Fprintln(out)
 }
 
-func printFigures(out io.Writer, all []figure) {
-	fmt.Fprint(out, "### The null RPC\n\n| operation | ops/s | CPU/op | p99 |\n| --- | ---: | ---: | ---: |\n")
-	for _, f := range all {
-		fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n", f.Op, f.PerSecond, cpuEach([]figure{f}), micros(f.P99))
+func printHoldings(out io.Writer, all []holding) {
+	h := all[0]
+	fmt.Fprintf(out, "### Memory\n\nResident in MiB, of servers just started, after one another: %d files looked up; %d clients with a session each,\n", h.Entries, h.Idlers)
+	fmt.Fprintf(out, "idle; a stream of 1 MiB reads, %d at a time.\n\n| server | at the start | files | clients | stream |\n| --- | ---: | ---: | ---: | ---: |\n", h.Depth)
+	for _, h := range all {
+		fmt.Fprintf(out, "| %s | %d | %d | %d | %d |\n", h.Server, h.Start>>20, h.Files>>20, h.Idle>>20, h.Stream>>20)
 	}
 	fmt.Fprintln(out)
+}
+
+// printFigures prints measurements of the null RPC as one.
+func printFigures(out io.Writer, all []figure) {
+	fmt.Fprint(out, "### The null RPC\n\n| operation | ops/s | CPU/op | p99 |\n| --- | ---: | ---: | ---: |\n")
+	fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n\n", all[0].Op, median(all, perSecond), cpuEach(all), micros(median(all, p99)))
 }

@@ -26,6 +26,7 @@ type settings struct {
 	clients, conns, depth, size int
 	rate                        float64
 	beside                      []string
+	besideDepth                 int
 	duration                    time.Duration
 	json                        string
 	minor, uid, gid             uint32
@@ -56,7 +57,8 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.IntVar(&s.depth, "depth", 8, "requests of a session at a time")
 	f.IntVar(&s.size, "files", 64, "files that each of these goes over")
 	f.Float64Var(&s.rate, "rate", 0, "operations a second of all together, instead of as many as there can be")
-	f.StringSliceVar(&s.beside, "beside", nil, "operations that one more client does at the same time, one request of each at a time")
+	f.StringSliceVar(&s.beside, "beside", nil, "operations that one more client does at the same time")
+	f.IntVar(&s.besideDepth, "beside-depth", 1, "requests at a time of each of these operations")
 	f.DurationVar(&s.duration, "duration", 5*time.Second, "time to measure each operation for")
 	f.StringVar(&s.json, "json", "", "file for the figures as JSON")
 	f.Uint32Var(&s.minor, "minor", 2, "minor version, 1 or 2")
@@ -80,7 +82,7 @@ func (s *settings) check() error {
 	for _, flag := range []struct {
 		name  string
 		value int
-	}{{"clients", s.clients}, {"conns", s.conns}, {"depth", s.depth}, {"files", s.size}} {
+	}{{"clients", s.clients}, {"conns", s.conns}, {"depth", s.depth}, {"files", s.size}, {"beside-depth", s.besideDepth}} {
 		if flag.value < 1 {
 			return fmt.Errorf("--%s %d: at least 1", flag.name, flag.value)
 		}

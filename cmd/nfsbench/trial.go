@@ -39,7 +39,7 @@ func (t *trial) mount(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	for _, op := range s.beside {
-		b, err := load.New(ctx, t.to.target, load.Job{Op: op, Clients: 1, Conns: 1, Depth: 1, Files: s.size})
+		b, err := load.New(ctx, t.to.target, load.Job{Op: op, Clients: 1, Conns: 1, Depth: s.besideDepth, Files: s.size})
 		if err != nil {
 			return err
 		}

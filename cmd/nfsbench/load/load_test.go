@@ -173,4 +173,20 @@ func TestList(t *testing.T) {
 	if n, err := List(t.Context(), target); err != nil || n != entries {
 		t.Errorf("%d entries, %v", n, err)
 	}
+	if n, err := Visit(t.Context(), target); err != nil || n != entries {
+		t.Errorf("visited %d entries, %v", n, err)
+	}
+}
+
+func TestIdle(t *testing.T) {
+	target, _ := serve(t)
+	end, err := Idle(t.Context(), target, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	target.Addr = "127.0.0.1:1"
+	if _, err := Idle(t.Context(), target, 1); err == nil {
+		t.Error("clients of no server")
+	}
 }

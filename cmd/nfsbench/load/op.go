@@ -139,7 +139,7 @@ func lookup(ctx context.Context, w *worker) (operation, error) {
 // readdirMask is what Linux asks of every entry.
 func readdirMask() wire.Bitmap {
 	mask := client.CommonAttrs()
-	for _, a := range []wire.Attr{wire.AttrRdattrError, wire.AttrFilehandle, wire.AttrMountedOnFileID} {
+	for _, a := range []wire.Attr{wire.AttrRdattrError, wire.AttrFilehandle, wire.AttrRawDev, wire.AttrMountedOnFileID} {
 		mask.Set(a)
 	}
 	return mask
