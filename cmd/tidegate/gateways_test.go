@@ -24,7 +24,7 @@ func TestGateways(t *testing.T) {
 	ceph := newCeph(t)
 	for name, test := range map[string]func(*testing.T, func(members ...string) *town){
 		"life": life, "identity": identities, "outage": outage, "killed in another's grace": killedInGrace, "all killed": allKilled, "many clients": manyClients,
-		"dead member": deadMember, "what to do": whatToDo, "alone": alone, "taken twice": takenTwice,
+		"dead member": deadMember, "what to do": whatToDo, "alone": alone, "taken twice": takenTwice, "waits for the dead": waitsForTheDead,
 		"beside nfs-ganesha": beside,
 	} {
 		t.Run(name, func(t *testing.T) {
