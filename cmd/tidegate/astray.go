@@ -20,6 +20,7 @@ func (g *gateway) releaseAstray(ctx context.Context) {
 	tick := time.NewTicker(astrayPoll)
 	defer tick.Stop()
 	var since map[string]time.Time
+	said := ""
 	for {
 		select {
 		case <-tick.C:
@@ -35,11 +36,14 @@ func (g *gateway) releaseAstray(ctx context.Context) {
 			seen[session] = first
 			return time.Since(first) > g.running.lease && g.release(ctx, session)
 		})
-		if err != nil {
-			g.log.Debug("questions of other members", zap.Error(err))
+		if err == nil {
+			since, said = seen, ""
 			continue
 		}
-		since = seen
+		if text := err.Error(); text != said && ctx.Err() == nil {
+			g.log.Warn("other gateways hear nothing of clients that a proxy sends to them, and let them wait", zap.Error(err))
+			said = text
+		}
 	}
 }
 

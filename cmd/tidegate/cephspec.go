@@ -53,7 +53,7 @@ func (s *settings) node() (string, error) {
 	file := filepath.Join(s.stateDir, "node-id")
 	text, err := os.ReadFile(file)
 	if err == nil && len(text) > 0 {
-		return string(text), nil
+		return strings.TrimSpace(string(text)), nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("this server's name: %w; give it with --node-id", err)
@@ -64,7 +64,7 @@ func (s *settings) node() (string, error) {
 	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
 		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
 	}
-	if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+	if err := replaceFile(file, []byte(name)); err != nil {
 		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
 	}
 	return name, nil

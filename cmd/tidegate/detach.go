@@ -35,8 +35,12 @@ func (g *ganeshaFlags) detach() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ready, ended := make(chan bool, 1), make(chan error, 1)
-	go func() { ready <- heardOf(conn) }()
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		if heardOf(conn) {
+			close(ready)
+		}
+	}()
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-ready:

@@ -37,6 +37,7 @@ type gateway struct {
 	watch   *urlWatch
 	asked   chan struct{}  // has an element when somebody asks for a reload
 	hangup  chan os.Signal // has an element when SIGHUP does
+	deaf    error          // why there is no admin socket
 
 	mu   sync.Mutex      // one change at a time
 	now  reading         // Guarded by mu. What is in force.

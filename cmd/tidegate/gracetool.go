@@ -98,7 +98,7 @@ func graceToolOptions(args []string) (at place, rest []string, err error) {
 		name, value, given := strings.Cut(long, "=")
 		var option string
 		for o := range options {
-			if ok && strings.HasPrefix(o, name) { // no two begin alike
+			if ok && name != "" && strings.HasPrefix(o, name) { // no two begin alike
 				option = o
 			}
 		}

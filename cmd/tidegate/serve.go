@@ -154,7 +154,7 @@ func (g *gateway) openSocket() (net.Listener, error) {
 	}
 	socket, err := admin.Listen(admin.SocketIn(g.running.stateDir))
 	if err != nil && !errors.Is(err, admin.ErrBusy) {
-		g.log.Error("no admin socket: commands to this server will not work", zap.Error(err))
+		g.deaf = err
 		return nil, nil
 	}
 	return socket, err
@@ -190,7 +190,11 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cluster: g.member.cluster()})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.warnLocked() // after the last refusal, which is to stand alone
+	// After the last refusal, which is to stand alone.
+	if g.deaf != nil {
+		g.log.Error("no admin socket: commands to this server will not work", zap.Error(g.deaf))
+	}
+	g.warnLocked()
 	return g.exports.attach(g.nfs.SetExports)
 }
 

@@ -108,6 +108,9 @@ var backends = []string{"fs", backendCluster, backendKV, backendNG, "fs_ng", "no
 // day, long enough that a busy network does not end it.
 const minLease, maxLease = 5 * time.Second, time.Hour
 
+// maxCephClients is what sessionsOf has digits for.
+const maxCephClients = 999
+
 func (s *settings) check() error {
 	switch {
 	case s.config == "" && len(s.exports) == 0:
@@ -120,6 +123,12 @@ func (s *settings) check() error {
 		return fmt.Errorf("--recovery-backend %s: must be one of %s", s.backend, strings.Join(backends[:4], ", "))
 	case s.grace < grace.MinPeriod || s.grace > grace.MaxPeriod:
 		return fmt.Errorf("--grace %v: must be from %v to %v", s.grace, grace.MinPeriod, grace.MaxPeriod)
+	case s.deadAfter < 0:
+		return fmt.Errorf("--dead-after %v: must be 0, for ever, or more", s.deadAfter)
+	case s.cephClients < 1 || s.cephClients > maxCephClients:
+		return fmt.Errorf("--ceph-clients %d: must be from 1 to %d", s.cephClients, maxCephClients)
+	case s.cacheObjects < 0:
+		return fmt.Errorf("--cache-objects %d: must be 0, for none, or more", s.cacheObjects)
 	}
 	if s.recovery == "" {
 		s.recovery = filepath.Join(s.stateDir, "recovery")

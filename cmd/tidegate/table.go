@@ -93,16 +93,24 @@ func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	return nil
 }
 
-// Close closes all file systems, and leaves what they hold to a successor. The
-// server must be closed.
+// Close closes all file systems, and leaves what they hold to a successor. It does not
+// wait for one that cannot be opened and does not fail either. The server must be closed.
 func (t *exportTable) Close() {
 	t.cancel()
-	t.tries.Wait()
+	tried := make(chan struct{})
+	go func() { defer close(tried); t.tries.Wait() }()
+	select {
+	case <-tried:
+	case <-time.After(stopTime):
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, x := range t.live {
-		if x.fs != nil {
-			x.fs.FS.Close()
+		if x.fs == nil {
+			continue
+		}
+		if err := x.fs.FS.Close(); err != nil {
+			t.log.Warn("an export is not left to the next start", zap.String("pseudo", x.spec.pseudo), zap.Error(err))
 		}
 	}
 }
@@ -234,7 +242,11 @@ func (t *exportTable) reportLocked(x *liveExport) {
 
 // openWhole opens a file system and sees to it that its root can be read.
 func (t *exportTable) openWhole(ctx context.Context, spec exportSpec) (fsal.FS, error) {
-	t.opening <- struct{}{}
+	select {
+	case t.opening <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	defer func() { <-t.opening }()
 	fs, err := t.open(ctx, spec)
 	if err != nil {

@@ -58,6 +58,11 @@ func TestUsageErrors(t *testing.T) {
 		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, "nowhere"},
 		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, "70000"},
 		"no state":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", file}, file},
+		"no socket":     {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", "/proc"}, "/proc"},
+		"no records":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--recovery-dir", file}, file},
+		"cache":         {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--cache-objects", "-1"}, "--cache-objects -1"},
+		"Ceph clients":  {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--ceph-clients", "0"}, "--ceph-clients 0"},
+		"dead after":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--dead-after", "-1s"}, "--dead-after -1s"},
 		"log level":     {[]string{"serve", "--listen", addr, "--log-level", "loud", "--export", dir + "=/a"}, "loud"},
 	} {
 		t.Run(name, func(t *testing.T) {
