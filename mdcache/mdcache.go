@@ -31,25 +31,42 @@ import (
 // Config is what a cache is made of.
 type Config struct {
 	Nodes int           // most objects kept; those in use are kept beside
-	Names int           // most names kept, in all directories
+	Bytes int64         // of memory at most: a quarter for objects, a quarter for names, half for listings
+	Chunk int           // entries of a directory that are read and kept together; 0: none are kept
+	Attr  time.Duration // how long attributes count over a fsal.Teller; 0: they are asked for each time
 	Idle  time.Duration // an object that is not used for so long, or twice, is given back
 	Trust time.Duration // how long an object counts as existing without asking
 }
 
 // DefaultConfig keeps so many objects.
 func DefaultConfig(nodes int) Config {
-	return Config{Nodes: nodes, Names: 4 * nodes, Idle: 30 * time.Second, Trust: time.Second}
+	return Config{
+		Nodes: nodes, Bytes: DefaultBytes, Chunk: DefaultChunk, Attr: time.Second,
+		Idle: 30 * time.Second, Trust: time.Second,
+	}
 }
+
+// What Config has unless somebody chooses otherwise.
+const (
+	DefaultBytes = 256 << 20
+	DefaultChunk = 256
+)
 
 // FS is a file system with its objects at hand.
 type FS struct {
 	fsal.FS
-	cfg   Config
-	tick  time.Duration // of Change
-	table *table
-	names atomic.Int64 // kept, in all directories
-	stop  context.CancelFunc
-	done  chan struct{} // closed when the sweeper has ended
+	cfg      Config
+	tick     time.Duration // of Change
+	life     int64         // of attributes, in nanoseconds
+	table    *table
+	names    *bounded[name, link]
+	pieces   *bounded[position, piece]
+	changes  *changes
+	builders builders
+	serial   atomic.Uint64 // of the last node
+	tallies  tallies
+	stop     context.CancelFunc
+	done     chan struct{} // closed when the sweeper has ended
 }
 
 // New returns a cache over fs, which is the cache's to close and to watch.
@@ -57,7 +74,13 @@ func New(fs fsal.FS, cfg Config) *FS {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &FS{
 		FS: fs, cfg: cfg, tick: time.Duration(fs.Limits().ChangeTickNanos),
-		table: newTable(cfg.Nodes), stop: stop, done: make(chan struct{}),
+		table: newTable(int(min(int64(cfg.Nodes), cfg.Bytes/4/nodeCost))),
+		names: newBounded[name, link](cfg.Bytes/4, linkCost+16), pieces: newBounded[position, piece](cfg.Bytes/2, 1<<10),
+		changes: &changes{now: clock{time.Now()}.now}, stop: stop, done: make(chan struct{}),
+	}
+	if teller, ok := fs.(fsal.Teller); ok && cfg.Attr > 0 {
+		teller.Tell(c.changes)
+		c.life = int64(cfg.Attr)
 	}
 	go c.sweep(ctx)
 	return c
@@ -95,6 +118,7 @@ func (c *FS) Root(r *fsal.Req) (fsal.Node, error) {
 func (c *FS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 	if n := c.table.find(&k); n != nil {
 		if c.exists(r, n) {
+			n.count(objects, true)
 			return n.self, nil
 		}
 		c.drop(n)
@@ -104,7 +128,9 @@ func (c *FS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.keep(inner).self, nil
+	n := c.keep(inner)
+	n.count(objects, false)
+	return n.self, nil
 }
 
 // exists reports whether n may be given out: whether the file system finds it, if

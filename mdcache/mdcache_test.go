@@ -19,7 +19,7 @@ import (
 	"github.com/tidegate/tidegate/fsal/vfs"
 )
 
-var small = Config{Nodes: 32, Names: 64, Idle: time.Millisecond, Trust: time.Second}
+var small = Config{Nodes: 32, Bytes: 64 << 10, Chunk: 8, Attr: time.Hour, Idle: time.Millisecond, Trust: time.Second}
 
 func request() *fsal.Req { return &fsal.Req{Context: context.Background()} }
 
@@ -50,7 +50,9 @@ func openDir(t testing.TB, dir, state string) *vfs.FS {
 }
 
 func TestVFS(t *testing.T) {
-	for name, cfg := range map[string]Config{"default": DefaultConfig(5000), "small": small} {
+	long, asked := DefaultConfig(5000), DefaultConfig(5000)
+	long.Attr, asked.Attr = time.Hour, 0
+	for name, cfg := range map[string]Config{"small": small, "long": long, "asked": asked} {
 		t.Run(name, func(t *testing.T) {
 			fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
 				dir, state := t.TempDir(), t.TempDir()
@@ -90,12 +92,11 @@ func dropAll(t *testing.T, dir string) {
 	}
 }
 
-// answer is what a file system says of a name, seen by somebody.
-func answer(fs fsal.FS, cred fsal.Cred, path string) string {
-	r := &fsal.Req{Context: context.Background(), Cred: cred}
+// walk returns the object of a path, "" for the root.
+func walk(fs fsal.FS, r *fsal.Req, path string) (fsal.Node, error) {
 	n, err := fs.Root(r)
 	for name := range strings.SplitSeq(path, "/") {
-		if err != nil {
+		if err != nil || path == "" {
 			break
 		}
 		var child fsal.Node
@@ -103,6 +104,13 @@ func answer(fs fsal.FS, cred fsal.Cred, path string) string {
 		n.Put()
 		n = child
 	}
+	return n, err
+}
+
+// answer is what a file system says of a name, seen by somebody.
+func answer(fs fsal.FS, cred fsal.Cred, path string) string {
+	r := &fsal.Req{Context: context.Background(), Cred: cred}
+	n, err := walk(fs, r, path)
 	if err != nil {
 		return err.Error()
 	}
@@ -127,7 +135,7 @@ func TestNeverStale(t *testing.T) {
 	dir, state := t.TempDir(), t.TempDir()
 	plain := openDir(t, dir, state)
 	cfg := DefaultConfig(5000)
-	cfg.Nodes, cfg.Trust = 8, 0
+	cfg.Nodes, cfg.Trust, cfg.Attr = 8, 0, 0
 	cached := New(plain, cfg)
 	defer cached.Close()
 	if err := os.Chmod(dir, 0o777); err != nil {
@@ -237,7 +245,7 @@ func (c *counting) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 func TestBounds(t *testing.T) {
 	const files = 1000
 	below := &counting{FS: mem.New(mem.Config{})}
-	cfg := Config{Nodes: 100, Names: 50, Idle: time.Hour, Trust: time.Hour}
+	cfg := Config{Nodes: 100, Bytes: 1 << 20, Idle: time.Hour, Trust: time.Hour}
 	fs := New(below, cfg)
 	defer fs.Close()
 	r := request()
@@ -266,8 +274,8 @@ func TestBounds(t *testing.T) {
 	if n := fs.table.len.Load(); n > int64(cfg.Nodes)+1 {
 		t.Errorf("%d objects are kept, of at most %d", n, cfg.Nodes)
 	}
-	if n := fs.names.Load(); n > int64(cfg.Names) {
-		t.Errorf("%d names are kept, of at most %d", n, cfg.Names)
+	if n := fs.Use().Bytes; n > cfg.Bytes {
+		t.Errorf("%d bytes are kept, of at most %d", n, cfg.Bytes)
 	}
 	held, err := fs.Resolve(r, keys[0])
 	if err != nil {

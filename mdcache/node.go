@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/tidegate/tidegate/fsal"
 )
@@ -21,13 +22,19 @@ type node struct {
 	next   atomic.Pointer[node] // Changed under the chain's lock.
 	listed bool                 // Guarded by the chain's lock. In the table.
 
-	refs  atomic.Int64 // the table's among them
-	used  atomic.Bool  // since it was last considered for giving back
-	asked atomic.Int64 // when it existed for sure, in nanoseconds
+	serial uint64       // no other node of the FS ever has
+	refs   atomic.Int64 // the table's among them
+	used   atomic.Bool  // since it was last considered for giving back
+	asked  atomic.Int64 // when it existed for sure, in nanoseconds
 
+	looked atomic.Int64 // when its attributes were asked for last
+	known  atomic.Pointer[known]
 	rights [4]atomic.Pointer[right]
-	names  names // of a directory
 }
+
+// nodeCost is what a node takes, with what is known of it and, as a guess, what the
+// file system has for it.
+const nodeCost = int64(unsafe.Sizeof(xnode{})+unsafe.Sizeof(known{})) + 256
 
 // xnode is a node with extended attributes.
 type xnode struct {
@@ -36,12 +43,13 @@ type xnode struct {
 }
 
 func newNode(fs *FS, inner fsal.Node, key fsal.Key) *node {
+	serial := fs.serial.Add(1)
 	if x, ok := inner.(fsal.Xattrs); ok {
-		n := &xnode{node{fs: fs, inner: inner, key: key}, x}
+		n := &xnode{node{fs: fs, inner: inner, key: key, serial: serial}, x}
 		n.self = n
 		return &n.node
 	}
-	n := &node{fs: fs, inner: inner, key: key}
+	n := &node{fs: fs, inner: inner, key: key, serial: serial}
 	n.self = n
 	return n
 }
@@ -64,7 +72,10 @@ func (n *node) get() bool {
 
 func (n *node) Put() {
 	if n.refs.Add(-1) == 0 {
-		n.fs.names.Add(-int64(n.names.clear()))
+		n.known.Store(nil)
+		for i := range n.rights {
+			n.rights[i].Store(nil)
+		}
 		n.inner.Put()
 	}
 }
@@ -88,11 +99,6 @@ func (n *node) see(err error) error {
 		n.fs.dropIfStale(n, err)
 	}
 	return err
-}
-
-func (n *node) Getattr(r *fsal.Req) (fsal.Attr, error) {
-	a, err := n.inner.Getattr(r)
-	return a, n.see(err)
 }
 
 func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetMask, fsal.Attr, error) {
@@ -131,7 +137,7 @@ func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 		return nil, err
 	}
 	settled := n.settled(&dir)
-	if child, known := n.names.find(name, dir.Change); known && settled {
+	if child, known := n.find(name, dir.Change); known && settled {
 		have, err := n.access(r, &dir, fsal.MayExecute)
 		switch {
 		case err != nil || have == 0: // the file system says it in its own way
@@ -145,10 +151,10 @@ func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 	switch {
 	case err == nil:
 		child := n.fs.keep(found)
-		n.note(name, child, dir.Change, settled)
+		n.note(name, link{child, dir.Change, settled})
 		return child.self, nil
 	case errors.Is(err, syscall.ENOENT):
-		n.note(name, nil, dir.Change, settled)
+		n.note(name, link{nil, dir.Change, settled})
 	}
 	return nil, n.see(err)
 }
@@ -166,8 +172,9 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 	if err != nil {
 		return made, n.see(err)
 	}
-	n.changed(name)
-	made.Node = n.fs.keep(made.Node).self
+	child := n.fs.keep(made.Node)
+	n.note(name, link{to: child})
+	made.Node = child.self
 	return made, nil
 }
 
@@ -176,8 +183,9 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	if err != nil {
 		return nil, set, dir, n.see(err)
 	}
-	n.changed(name)
-	return n.fs.keep(made).self, set, dir, nil
+	child := n.fs.keep(made)
+	n.note(name, link{to: child})
+	return child.self, set, dir, nil
 }
 
 func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange, error) {
@@ -214,7 +222,7 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 
 // child returns the object of a name, if it is at hand, with a reference; or nil.
 func (n *node) child(r *fsal.Req, name string) *node {
-	if child := n.names.last(name); child != nil && child.get() {
+	if child := n.last(name); child != nil && child.get() {
 		return child
 	}
 	found, err := n.inner.Lookup(r, name)
@@ -235,9 +243,4 @@ func (n *node) part(gone bool) {
 		n.fs.drop(n)
 	}
 	n.Put()
-}
-
-func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit func(*fsal.DirEntry) bool) (bool, error) {
-	eof, err := n.inner.Readdir(r, cookie, want, emit)
-	return eof, n.see(err)
 }
