@@ -167,6 +167,9 @@ func Open(cfg Config) (_ *FS, err error) {
 	if err := fs.findRoot(); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
 	}
+	if err := fs.checkPool(); err != nil {
+		return nil, err
+	}
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}

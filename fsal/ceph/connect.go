@@ -13,9 +13,12 @@ import (
 	"github.com/ceph/go-ceph/rados"
 )
 
+// seconds is Timeout as Ceph takes it.
+func (c *Config) seconds() string { return strconv.Itoa(int(c.Timeout.Seconds() + 0.999)) }
+
 // settings are what this package relies on, whatever ceph.conf says.
 func (c *Config) settings() [][2]string {
-	seconds := strconv.Itoa(int(c.Timeout.Seconds() + 0.999))
+	seconds := c.seconds()
 	return [][2]string{
 		{"client_mount_timeout", seconds},
 		{"rados_mon_op_timeout", seconds},
@@ -40,8 +43,9 @@ func hush(conn *rados.Conn, untold string) error {
 	return conn.SetConfigOption(chatter, "0/0")
 }
 
-// connect reaches the cluster, or says in one line what to do.
-func (c *Config) connect() (*rados.Conn, error) {
+// connect reaches the cluster, or says in one line what to do. More settings are this
+// connection's own.
+func (c *Config) connect(more ...[2]string) (*rados.Conn, error) {
 	conn, err := rados.NewConnWithUser(c.User)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
@@ -64,7 +68,7 @@ func (c *Config) connect() (*rados.Conn, error) {
 	if c.Key != "" {
 		err = errors.Join(err, conn.SetConfigOption("key", c.Key))
 	}
-	for _, s := range c.settings() {
+	for _, s := range append(c.settings(), more...) {
 		err = errors.Join(err, conn.SetConfigOption(s[0], s[1]))
 	}
 	if err != nil {
