@@ -94,10 +94,11 @@ func (s *Server) Clients() []ClientStats {
 }
 
 // Probe asks an export's file system for its root and its capacity, as a client
-// would; the error is the file system's. It takes as long as that does.
+// would; the error is the file system's. It takes as long as that does. Where there
+// is no such export it is EBADHANDLE.
 func (s *Server) Probe(ctx context.Context, id uint32) error {
 	e := s.tree.Load().exports[id]
-	if e == nil || !e.present.enter(0) {
+	if e == nil || e.present == nil || !e.present.enter(0) {
 		return fsal.EBADHANDLE
 	}
 	defer e.present.leave(0)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/meter"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -97,6 +98,16 @@ func TestStatsOfReplay(t *testing.T) {
 	}
 	if got := s.Exports()[0].Use.Ops; got != before {
 		t.Errorf("the export did %d operations, then %d", before, got)
+	}
+}
+
+// An export is probed; the pseudo file system and what is not there are none.
+func TestProbe(t *testing.T) {
+	s := newServer(t, Export{ID: firstID, Path: "/a", FS: memory(t)}, Export{ID: firstID + 1, Path: "/b", FS: memory(t)})
+	for id, want := range map[uint32]error{firstID: nil, firstID + 1: nil, firstID + 2: fsal.EBADHANDLE, 0: fsal.EBADHANDLE} {
+		if err := s.Probe(t.Context(), id); err != want {
+			t.Errorf("export %d: %v, want %v", id, err, want)
+		}
 	}
 }
 
