@@ -64,9 +64,7 @@ func (ch *channel) insist(ctx context.Context, op wire.CbArgs) (wire.CbResult, e
 		if err != nil || r.Status != wire.ErrDelay {
 			return r, err
 		}
-		select {
-		case <-time.After(busyPause):
-		case <-ctx.Done():
+		if !pause(ctx, busyPause) {
 			return r, nil
 		}
 	}
