@@ -2,6 +2,8 @@ package state
 
 import (
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/tidegate/tidegate/nfs4/state/ranges"
 )
@@ -116,11 +118,7 @@ func (s *Store) Locks(of ClientID) iter.Seq[LockInfo] {
 func (sh *fileShard) all() []*File {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	files := make([]*File, 0, len(sh.files))
-	for _, f := range sh.files {
-		files = append(files, f)
-	}
-	return files
+	return slices.Collect(maps.Values(sh.files))
 }
 
 func (f *File) lockInfos(of ClientID) (all []LockInfo) {
@@ -136,11 +134,12 @@ func (f *File) lockInfos(of ClientID) (all []LockInfo) {
 
 // eachClient visits the client called of; with 0, all.
 func (s *Store) eachClient(of ClientID) iter.Seq[*Client] {
+	if of == 0 {
+		return s.clients.values()
+	}
 	return func(yield func(*Client) bool) {
-		for c := range s.clients.values() {
-			if (of == 0 || c.ID == of) && !yield(c) {
-				return
-			}
+		if c := s.client(of); c != nil {
+			yield(c)
 		}
 	}
 }
