@@ -51,6 +51,8 @@ func (f *file) change(r *fsal.Req, do func() error) error {
 	if err := f.may(fsal.OpenWrite); err != nil {
 		return err
 	}
+	f.fs.changing(f.ino)
+	defer f.fs.changed(f.ino)
 	err := f.fs.self.asUser(&r.Cred, do)
 	f.fs.changes.mark(f.id)
 	return err
