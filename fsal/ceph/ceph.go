@@ -4,17 +4,18 @@
 //
 // # Clients
 //
-// A tree is served by one or more libcephfs clients, because each has one lock.
-// What is asked of an inode goes to the client that its number selects, so an
-// inode's data and locks are always that one's. What is asked of a name goes to
-// the client of its directory. Where that leaves an inode in two of them, the MDS
-// keeps them coherent as it does any two clients: attributes and names are never
-// older than what the MDS allowed the client to keep. Only what lies above a
-// directory, libcephfs believes to know for as long as it knows the directory: where
-// another client moves it, ".." is found where it was.
+// A tree is served by one or more libcephfs clients, because each has one lock. What
+// is asked of an inode goes to one of them for as long as anybody has the inode
+// (homes), so its data, locks and delegations are that one's; what is asked of a name
+// goes to the client of its directory. A directory's number selects its client. All
+// else stays with the client that found or made it, which is its directory's, so that
+// nothing has to be given up by one to be used by the other; where only a Key is
+// known, the number decides.
 //
-// Several clients read faster and make files slower: what is made by the client of
-// its directory is given up again to its own. One is right where files are made.
+// Where an inode is known to two of them, the MDS keeps them coherent as it does any
+// two clients: attributes and names are never older than what the MDS allowed the
+// client to keep. Only the place of a directory libcephfs believes to know whatever
+// others do, so a client of its own is asked for that (spare).
 //
 // # What libcephfs does not do
 //
@@ -108,6 +109,7 @@ type FS struct {
 	moving   sync.Mutex // held by renames from one directory to another; first of all locks
 	names    nameLocks
 	open     openSet
+	homes    homes
 }
 
 // openSet counts the open Files of each inode: one without a name is still
@@ -134,7 +136,7 @@ func (o *openSet) has(id vino) bool {
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls)}
+	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls), homes: newHomes(cfg.Clients)}
 	fs.open.files = map[vino]int{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	fs.names.seed = maphash.MakeSeed()
@@ -263,7 +265,7 @@ func (fs *FS) Resolve(r *fsal.Req, key fsal.Key) (fsal.Node, error) {
 }
 
 func (fs *FS) find(r *fsal.Req, id vino) (fsal.Node, error) {
-	c := fs.clientOf(id)
+	c := fs.homes.of(id, fs.clientOf(id))
 	k, err := c.begin(r)
 	if err != nil {
 		return nil, err

@@ -8,9 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -136,13 +134,11 @@ func TestConformance(t *testing.T) {
 
 // TestClients has users of several clients behind one export meet.
 func TestClients(t *testing.T) {
-	meet := []string{"Create", "Links", "Data", "Keys", "Locks", "Stress"}
-	fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
-		if !slices.Contains(meet, path.Base(t.Name())) {
-			t.Skip("these do not meet, or are slow")
-		}
-		return target(t, 4)
-	})
+	for _, clients := range []int{2, 4} {
+		t.Run(fmt.Sprint(clients), func(t *testing.T) {
+			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
+		})
+	}
 }
 
 // TestRefusals checks that what is wrong is said in one line, with what to do.

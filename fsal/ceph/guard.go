@@ -76,8 +76,8 @@ func (g *guards) yield(c *client) {
 	var files []*file
 	g.mu.Lock()
 	for id := range g.asked {
-		if c.fs.clientOf(id) == c {
-			files = append(files, g.files[id]...)
+		if guarded := g.files[id]; guarded[0].n.c == c {
+			files = append(files, guarded...)
 			delete(g.asked, id)
 		}
 	}

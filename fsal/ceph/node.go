@@ -31,7 +31,11 @@ type node struct {
 // inode is another client's, that one is asked when it is used.
 func (fs *FS) node(k call, in ll.Inode, st *ll.Stat) *node {
 	n := &node{fs: fs, id: idOf(st), typ: st.Type}
-	n.c = fs.clientOf(n.id)
+	n.c = k.c
+	if n.typ == fsal.Directory {
+		n.c = fs.clientOf(n.id)
+	}
+	n.c = fs.homes.enter(n.id, n.c)
 	n.refs.Store(1)
 	if n.c == k.c {
 		n.has, n.gen, n.in = true, k.gen, in
@@ -55,6 +59,7 @@ func (n *node) Put() {
 			m.Put(n.in)
 		}
 	})
+	n.fs.homes.leave(n.id)
 }
 
 // begin starts a call about n; end must follow.
@@ -297,15 +302,4 @@ func (n *node) lookup(r *fsal.Req, name string) (fsal.Node, error) {
 		return nil, k.judge(err)
 	}
 	return n.fs.node(k, child, &st), nil
-}
-
-func (n *node) Parent(r *fsal.Req) (fsal.Node, error) {
-	if n.typ != fsal.Directory {
-		return nil, syscall.ENOTDIR
-	}
-	if n.id == n.fs.root {
-		return nil, syscall.ENOENT
-	}
-	// Where a directory lies is nobody's secret who has it.
-	return n.lookup(&fsal.Req{Context: r.Context, Cred: superuser}, "..")
 }

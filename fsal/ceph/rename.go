@@ -3,11 +3,9 @@
 package ceph
 
 import (
-	"sync"
 	"syscall"
 
 	"github.com/tidegate/tidegate/fsal"
-	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
 func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string) (from, to fsal.DirChange, err error) {
@@ -22,7 +20,7 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		return from, to, err
 	}
 	if n.id != d.id {
-		// What lies above a directory stays so from the check in plan to the rename.
+		// What lies above a directory stays so from the check in outside to the rename.
 		// Kernels have such a lock too.
 		n.fs.moving.Lock()
 		defer n.fs.moving.Unlock()
@@ -36,6 +34,10 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		return from, to, err
 	case how == stay:
 		return n.still(r), d.still(r), nil
+	case how == within:
+		if err = n.outside(r, replaced); err != nil {
+			return from, to, err
+		}
 	case how == linked:
 		if c, err = n.fs.aside.client(n.fs); err != nil {
 			return from, to, err
@@ -81,6 +83,8 @@ const (
 	linked
 	// onto a directory something else cannot be moved, whether it is empty or not.
 	onto
+	// within what is replaced may lie the directory that takes its place.
+	within
 )
 
 // plan decides how a rename is done, and finds what is moved and replaced by it. A
@@ -116,11 +120,10 @@ func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int,
 		how = stay
 	case stThere.Type == fsal.Directory && st.Type != fsal.Directory:
 		how = onto
-	case stThere.Type != fsal.Directory && stThere.Nlink > 1:
+	case st.Type != fsal.Directory && stThere.Nlink > 1:
 		how = linked
 	case n.id != d.id && st.Type == fsal.Directory && stThere.Type == fsal.Directory:
-		err = n.outside(&k, dir, replaced)
-		return move, moved, replaced, err
+		how = within
 	}
 	return how, moved, replaced, nil
 }
@@ -132,58 +135,4 @@ func (n *node) still(r *fsal.Req) fsal.DirChange {
 		return fsal.DirChange{}
 	}
 	return fsal.DirChange{Before: a.Change, After: a.Change}
-}
-
-// spare is a client that is mounted when it is first needed.
-type spare struct {
-	mu sync.Mutex
-	c  *client // Guarded by mu.
-}
-
-func (s *spare) client(fs *FS) (*client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.c != nil {
-		return s.c, nil
-	}
-	c := newClient(fs, len(fs.clients))
-	if err := c.mount(); err != nil {
-		return nil, syscall.EAGAIN
-	}
-	fs.serve(c)
-	s.c = c
-	return c, nil
-}
-
-func (s *spare) unmount(orderly bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.c != nil {
-		s.c.unmount(orderly)
-	}
-}
-
-// outside answers ENOTEMPTY where n lies below top. An MDS of Ceph 16 that is to put
-// a directory in the place of one that it lies in may lock the latter against
-// itself, and then answers nobody about it any more. FS.moving is held.
-func (n *node) outside(k *call, dir ll.Inode, top vino) error {
-	in, put := dir, func() {}
-	for id := n.id; id != n.fs.root; {
-		if id == top {
-			put()
-			return syscall.ENOTEMPTY
-		}
-		up, st, err := k.m.Lookup(&superuser, in, "..")
-		put()
-		if err != nil {
-			return k.judge(err)
-		}
-		if idOf(&st) == id { // the root of all
-			k.m.Put(up)
-			return nil
-		}
-		in, put, id = up, func() { k.m.Put(up) }, idOf(&st)
-	}
-	put()
-	return nil
 }
