@@ -163,9 +163,8 @@ func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, 
 		return id, h, nil, Resource
 	}
 	f.mu.Lock()
-	before := f.ranges.Len()
-	f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
-	o.client.store.count.locks.Add(int64(f.ranges.Len() - before))
+	change, _ := f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
+	o.client.store.count.locks.Add(int64(change))
 	f.waiting.leave(l.owner)
 	f.mu.Unlock()
 	if !x.Write {
@@ -394,9 +393,7 @@ func (c *Client) Unlock(id Stateid, key *FileKey, r ranges.Range) (Stateid, erro
 		}
 	}
 	f.mu.Lock()
-	before := f.ranges.Len()
-	f.ranges.Remove(l.owner, r)
-	c.store.count.locks.Add(int64(f.ranges.Len() - before))
+	c.store.count.locks.Add(int64(f.ranges.Remove(l.owner, r)))
 	f.mu.Unlock()
 	f.wake(c.store)
 	return l.bump(), nil
@@ -454,9 +451,7 @@ func (o *Open) release(l *Locks) bool {
 // part ends all that l holds. Called with File.locking.
 func (f *File) part(l *Locks) {
 	f.mu.Lock()
-	before := f.ranges.Len()
-	f.ranges.RemoveOwner(l.owner)
-	l.owner.client.store.count.locks.Add(int64(f.ranges.Len() - before))
+	l.owner.client.store.count.locks.Add(int64(f.ranges.RemoveOwner(l.owner)))
 	delete(f.lockers, l.owner)
 	f.mu.Unlock()
 	l.closeFile()

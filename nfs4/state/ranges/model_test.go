@@ -130,6 +130,7 @@ func checkBlocker(t *rapid.T, m model, l, x Lock[int], blocked bool) {
 // agreesWithModel runs random operations on a Set and on the model.
 func agreesWithModel(t *rapid.T) {
 	var s Set[int]
+	grown := 0
 	m := make(model, len(cells))
 	t.Repeat(map[string]func(*rapid.T){
 		"conflict": func(t *rapid.T) {
@@ -139,9 +140,11 @@ func agreesWithModel(t *rapid.T) {
 		},
 		"add": func(t *rapid.T) {
 			l := drawLock(t)
-			x, blocked := s.Add(l)
-			checkBlocker(t, m, l, x, blocked)
-			if !blocked {
+			change, ok := s.Add(l)
+			if ok != (m.denied(l) == nil) {
+				t.Fatalf("%+v: added %v, owners in the way %v", l, ok, m.denied(l))
+			}
+			if grown += change; ok {
 				m.set(l.Owner, l.Range, modeOf(l))
 			}
 		},
@@ -154,12 +157,12 @@ func agreesWithModel(t *rapid.T) {
 		},
 		"remove": func(t *rapid.T) {
 			l := drawLock(t)
-			s.Remove(l.Owner, l.Range)
+			grown += s.Remove(l.Owner, l.Range)
 			m.set(l.Owner, l.Range, none)
 		},
 		"remove owner": func(t *rapid.T) {
 			o := rapid.IntRange(0, owners-1).Draw(t, "owner")
-			s.RemoveOwner(o)
+			grown += s.RemoveOwner(o)
 			m.set(o, Range{0, math.MaxUint64}, none)
 		},
 		"": func(t *rapid.T) {
@@ -167,8 +170,8 @@ func agreesWithModel(t *rapid.T) {
 			if diff := gocmp.Diff(want, ordered(slices.Collect(s.All())), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("locks (-want +got):\n%s", diff)
 			}
-			if s.Len() != len(want) {
-				t.Fatalf("Len is %d, want %d", s.Len(), len(want))
+			if s.Len() != len(want) || grown != len(want) {
+				t.Fatalf("Len is %d, by the changes %d, want %d", s.Len(), grown, len(want))
 			}
 			for o := range owners {
 				has := slices.ContainsFunc(want, func(l Lock[int]) bool { return l.Owner == o })

@@ -78,20 +78,22 @@ func (s *Set[Owner]) Conflict(want Lock[Owner]) (blocker Lock[Owner], blocked bo
 }
 
 // Add gives want to its owner, in place of what the owner has in that range:
-// locks are split, merged, upgraded and downgraded. If another's lock stands in
-// the way, Add returns it and nothing has changed.
-func (s *Set[Owner]) Add(want Lock[Owner]) (blocker Lock[Owner], blocked bool) {
-	if blocker, blocked = s.Conflict(want); blocked {
-		return blocker, true
+// locks are split, merged, upgraded and downgraded. It returns by how many locks
+// the Set has grown; false if another's lock stands in the way, and nothing has
+// changed.
+func (s *Set[Owner]) Add(want Lock[Owner]) (change int, ok bool) {
+	if _, blocked := s.Conflict(want); blocked {
+		return 0, false
 	}
 	want.Range = s.merged(want)
-	s.Remove(want.Owner, want.Range)
+	change = s.Remove(want.Owner, want.Range) + 1
 	s.insert(want)
-	return Lock[Owner]{}, false
+	return change, true
 }
 
-// Remove takes the bytes of r from what owner holds.
-func (s *Set[Owner]) Remove(owner Owner, r Range) {
+// Remove takes the bytes of r from what owner holds, and returns by how many locks
+// the Set has grown: by one where a lock is split.
+func (s *Set[Owner]) Remove(owner Owner, r Range) (change int) {
 	first, end := s.window(r)
 	var rest [2]Lock[Owner] // an owner's locks are disjoint: one may begin before r, one end after it
 	n, kept := 0, first
@@ -114,21 +116,26 @@ func (s *Set[Owner]) Remove(owner Owner, r Range) {
 		}
 	}
 	if kept == end {
-		return
+		return 0
 	}
+	before := len(s.locks)
 	s.locks = slices.Delete(s.locks, kept, end)
 	s.settle(first, kept)
 	for _, l := range rest[:n] {
 		s.insert(l)
 	}
 	s.shrink()
+	return len(s.locks) - before
 }
 
-// RemoveOwner takes all that owner holds.
-func (s *Set[Owner]) RemoveOwner(owner Owner) {
+// RemoveOwner takes all that owner holds, and returns by how many locks the Set has
+// grown.
+func (s *Set[Owner]) RemoveOwner(owner Owner) (change int) {
+	before := len(s.locks)
 	s.locks = slices.DeleteFunc(s.locks, func(l held[Owner]) bool { return l.Owner == owner })
 	s.settle(0, len(s.locks))
 	s.shrink()
+	return len(s.locks) - before
 }
 
 // merged returns want's range with those of the owner's locks of the same kind
