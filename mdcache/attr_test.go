@@ -310,7 +310,8 @@ func (n slowNode) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetM
 	return n.Node.Setattr(r, f, set)
 }
 
-// TestOverlap: attributes that were read while a change came in do not count.
+// TestOverlap: attributes that were read while a change came in do not count, and
+// none while one is under way.
 func TestOverlap(t *testing.T) {
 	below := &slow{FS: mem.New(mem.Config{}), held: make(chan chan struct{}, 1)}
 	cfg := DefaultConfig(10)
@@ -344,5 +345,19 @@ func TestOverlap(t *testing.T) {
 	<-done
 	if a, err := n.Getattr(r); err != nil || a.Mode != 0o700 {
 		t.Errorf("mode %o, %v after it was set to 700", a.Mode, err)
+	}
+	a, err := n.Getattr(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	below.witness.Changing(a.Ino)
+	defer below.witness.Changed(a.Ino)
+	for _, mode := range []uint32{0o710, 0o720, 0o730} {
+		if _, _, err := innerOf(n).(slowNode).Node.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: mode}); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := n.Getattr(r); err != nil || a.Mode != mode {
+			t.Errorf("mode %o, %v while it is set to %o", a.Mode, err, mode)
+		}
 	}
 }

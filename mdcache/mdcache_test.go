@@ -208,7 +208,14 @@ func inside(dice *rand.Rand, fs fsal.FS) string {
 	}
 	name, other := place(dice)[:1], place(dice)[:1]
 	mode := fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o755}
-	switch dice.IntN(4) {
+	switch dice.IntN(5) {
+	case 4:
+		object, err := walk(fs, r, place(dice))
+		if err == nil {
+			_, err = root.Link(r, object, name)
+			object.Put()
+		}
+		return fmt.Sprintln("link", name, err)
 	case 0:
 		made, err := dir.Create(r, name, fsal.CreateSpec{Attr: mode, Open: fsal.OpenWrite})
 		if err == nil {
