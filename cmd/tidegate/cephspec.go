@@ -52,20 +52,37 @@ func (s *settings) node() (string, error) {
 	}
 	file := filepath.Join(s.stateDir, "node-id")
 	text, err := os.ReadFile(file)
-	if err == nil && len(text) > 0 {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	name := strings.TrimSpace(string(text))
+	switch {
+	case err == nil && name == "":
+		return "", fmt.Errorf("this server's name: %s is empty; remove it, or give the name with --node-id", file)
+	case err == nil:
+		return name, nil
+	case !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("this server's name: %w; give it with --node-id", err)
 	}
+	if err := makeName(file); err != nil {
+		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
+	}
+	return s.node()
+}
+
+// makeName puts a new name into a file, unless there is one: exports are opened at
+// the same time, and all go by the first.
+func makeName(file string) error {
 	var id [8]byte
 	rand.Read(id[:])
 	name := hex.EncodeToString(id[:])
-	if err := os.MkdirAll(s.stateDir, 0o700); err != nil {
-		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
 	}
-	if err := replaceFile(file, []byte(name)); err != nil {
-		return "", fmt.Errorf("this server's name cannot be kept: %w; give it with --node-id", err)
+	own := file + "." + name
+	defer os.Remove(own)
+	if err := replaceFile(own, []byte(name)); err != nil {
+		return err
 	}
-	return name, nil
+	if err := os.Link(own, file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncPath(filepath.Dir(file))
 }
