@@ -149,7 +149,7 @@ func (c *compound) delegated(n fsal.Node, asked wire.Bitmap, attr *fsal.Attr) wi
 		if err == nil {
 			*attr, err = n.Getattr(&c.req) // which the holder changed before it returned
 		}
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	if size != attr.Size || change != d.Change || d.Touched() {
 		now := time.Now()

@@ -38,6 +38,8 @@ type compound struct {
 	limit  int         // what the reply may grow to, by out.Len
 	tooBig wire.Status // when it would grow beyond
 
+	cause error // of the last IO or SERVERFAULT
+
 	cur, saved place
 	acting     *Grant      // that made req.Cred
 	groups     [16]uint32  // for req.Cred
@@ -152,6 +154,9 @@ func (c *compound) step(r *row) wire.Status {
 		return c.tooBig
 	}
 	status := r.run(c)
+	if status == wire.ErrIO || status == wire.ErrServerFault {
+		c.blame(r.op, status)
+	}
 	if c.out.Len() > c.limit && !c.replayed {
 		return c.tooBig
 	}

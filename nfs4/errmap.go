@@ -5,6 +5,8 @@ import (
 	"errors"
 	"syscall"
 
+	"go.uber.org/zap"
+
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -29,6 +31,32 @@ func statusOf(err error) wire.Status {
 		return wire.ErrDelay
 	}
 	return wire.ErrServerFault
+}
+
+// statusOf is the function of that name, and keeps the cause of what a client cannot
+// do anything about.
+func (c *compound) statusOf(err error) wire.Status {
+	status := statusOf(err)
+	if status == wire.ErrIO || status == wire.ErrServerFault {
+		c.cause = err
+	}
+	return status
+}
+
+// blame logs why an operation fails for which its client makes an error of an
+// application.
+func (c *compound) blame(op wire.Op, status wire.Status) {
+	if !c.srv.faults.Allow() {
+		return
+	}
+	about := []zap.Field{zap.Stringer("operation", op), zap.Stringer("status", status), zap.Error(c.cause), zap.Stringer("from", c.call.Conn.RemoteAddr())}
+	if c.session != nil {
+		about = append(about, zap.String("client", c.session.Client.Owner))
+	}
+	if c.cur.export != nil {
+		about = append(about, zap.String("export", c.cur.export.Path))
+	}
+	c.srv.log.Error("a client is told of a failure", about...)
 }
 
 var stateStatus = [...]wire.Status{

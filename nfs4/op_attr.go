@@ -43,7 +43,7 @@ func (c *compound) access(a wire.AccessArgs) wire.Status {
 	}
 	have, err := n.Access(&c.req, fsal.MayRead|fsal.MayWrite|fsal.MayExecute)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	xattrs := c.minor >= 2 && c.cur.export.xattrs
 	var res wire.AccessRes
@@ -81,7 +81,7 @@ func (c *compound) getattr(a wire.GetattrArgs) wire.Status {
 		return status
 	}
 	if err := c.describe(c.cur.export, n, a.AttrRequest); err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	if status := c.delegated(n, a.AttrRequest, &c.subject.attr); status != wire.OK {
 		return status
@@ -116,7 +116,7 @@ func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
 	if set.masked {
 		attr, err := n.Getattr(&c.req)
 		if err != nil {
-			return 0, statusOf(err)
+			return 0, c.statusOf(err)
 		}
 		set.Mode |= attr.Mode &^ set.maskBits
 	}
@@ -138,7 +138,7 @@ func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
 		}
 	}
 	done, _, err := n.Setattr(&c.req, f, set.SetAttr)
-	if status = statusOf(err); status == wire.ErrNotSupp {
+	if status = c.statusOf(err); status == wire.ErrNotSupp {
 		status = wire.ErrAttrNotSupp
 	}
 	return done, status
@@ -182,7 +182,7 @@ func (c *compound) compare(f wire.FAttr) (same bool, status wire.Status) {
 		return false, status
 	}
 	if err := c.describe(c.cur.export, n, f.Mask); err != nil {
-		return false, statusOf(err)
+		return false, c.statusOf(err)
 	}
 	return c.subject.equals(f, c.out)
 }

@@ -44,7 +44,7 @@ func (c *compound) copy(a wire.CopyArgs) wire.Status {
 	verifier := c.cur.export.FS.WriteVerifier()
 	done, err := c.transfer(dst.File, src.File, &a, n)
 	if err != nil && done == 0 {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	res := wire.CopyRes{Requirements: wire.CopyRequirements{Consecutive: true, Synchronous: true}}
 	res.Response.Count, res.Response.Committed = done, wire.Unstable
@@ -146,7 +146,7 @@ func (c *compound) clone(a wire.CloneArgs) wire.Status {
 		return wire.ErrXDev
 	}
 	if err := cloner.CloneFrom(&c.req, src.File, a.SrcOffset, a.DstOffset, a.Count); err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
-	return statusOf(dst.Commit(&c.req, a.DstOffset, a.Count))
+	return c.statusOf(dst.Commit(&c.req, a.DstOffset, a.Count))
 }

@@ -81,7 +81,7 @@ func (c *compound) claimed(o *opening) wire.Status {
 	d, err := c.session.Client.Delegated(c.stateid(o.args.Claim.DelegateStateid), &key)
 	switch {
 	case err != nil:
-		return statusOf(err)
+		return c.statusOf(err)
 	case !d.Write && o.access&state.ShareWrite != 0:
 		return wire.ErrInval
 	}
@@ -91,7 +91,7 @@ func (c *compound) claimed(o *opening) wire.Status {
 
 func (c *compound) delegReturn(a wire.DelegReturnArgs) wire.Status {
 	key := c.fileKey()
-	return statusOf(c.session.Client.ReturnDelegation(c.stateid(a.DelegStateid), &key))
+	return c.statusOf(c.session.Client.ReturnDelegation(c.stateid(a.DelegStateid), &key))
 }
 
 func (c *compound) getDirDelegation(wire.GetDirDelegationArgs) wire.Status {
@@ -106,7 +106,7 @@ func (c *compound) recall(n fsal.Node) wire.Status {
 		return wire.OK
 	}
 	key := state.FileKey{FS: c.cur.export.ID, Key: n.Key()}
-	return statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, true))
+	return c.statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, true))
 }
 
 // recallName does so for what a name in a directory stands for, if anything.

@@ -53,7 +53,7 @@ func (c *compound) child(raw []byte) (fsal.Node, wire.Status) {
 		return nil, status
 	}
 	n, err := dir.Lookup(&c.req, name)
-	return n, statusOf(err)
+	return n, c.statusOf(err)
 }
 
 func (c *compound) lookup(a wire.LookupArgs) wire.Status {
@@ -78,7 +78,7 @@ func (c *compound) parent() (*export, fsal.Node, wire.Status) {
 		return c.tree.root, &pseudoNode{dir: e.above.parent}, wire.OK
 	}
 	up, err := n.Parent(&c.req)
-	return e, up, statusOf(err)
+	return e, up, c.statusOf(err)
 }
 
 func (c *compound) lookupp() wire.Status {
@@ -117,7 +117,7 @@ func (c *compound) create(a wire.CreateArgs) wire.Status {
 	}
 	n, set, change, err := dir.Make(&c.req, name, spec)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.cur = place{export: c.cur.export, grant: c.cur.grant, key: n.Key(), node: c.own(n)}
 	wire.CreateRes{CInfo: changeInfo(change), AttrSet: setBits(set, a.CreateAttrs.Mask)}.Encode(c.out)
@@ -156,7 +156,7 @@ func (c *compound) remove(a wire.RemoveArgs) wire.Status {
 	}
 	change, err := dir.Unlink(&c.req, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	changeInfo(change).Encode(c.out)
 	return wire.OK
@@ -190,7 +190,7 @@ func (c *compound) rename(a wire.RenameArgs) wire.Status {
 	}
 	source, target, err := from.Rename(&c.req, oldName, to, newName)
 	if err != nil {
-		return renameStatus(err)
+		return c.renameStatus(err)
 	}
 	wire.RenameRes{SourceCInfo: changeInfo(source), TargetCInfo: changeInfo(target)}.Encode(c.out)
 	return wire.OK
@@ -198,13 +198,13 @@ func (c *compound) rename(a wire.RenameArgs) wire.Status {
 
 // renameStatus answers EXIST for a target that is not compatible with the
 // source or not empty (RFC 8881, 18.26.3). Both directories are directories.
-func renameStatus(err error) wire.Status {
+func (c *compound) renameStatus(err error) wire.Status {
 	for _, incompatible := range [...]error{syscall.ENOTDIR, syscall.EISDIR, syscall.ENOTEMPTY} {
 		if errors.Is(err, incompatible) {
 			return wire.ErrExist
 		}
 	}
-	return statusOf(err)
+	return c.statusOf(err)
 }
 
 func (c *compound) link(a wire.LinkArgs) wire.Status {
@@ -230,7 +230,7 @@ func (c *compound) link(a wire.LinkArgs) wire.Status {
 	}
 	change, err := dir.Link(&c.req, object, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	changeInfo(change).Encode(c.out)
 	return wire.OK
@@ -246,7 +246,7 @@ func (c *compound) readlink() wire.Status {
 	}
 	target, err := n.Readlink(&c.req)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.out.String(target)
 	return wire.OK
@@ -263,7 +263,7 @@ func (c *compound) secinfo(a wire.SecinfoArgs) wire.Status {
 	}
 	n, err := dir.Lookup(&c.req, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	defer n.Put()
 	g, status := c.grantAt(n)

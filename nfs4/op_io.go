@@ -44,12 +44,12 @@ func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.H
 	key := p.fileKey()
 	switch {
 	case id == state.ReadBypass && want == state.ShareRead:
-		return nil, statusOf(c.session.Client.Special(c.req.Context, key, 0))
+		return nil, c.statusOf(c.session.Client.Special(c.req.Context, key, 0))
 	case id == state.Anonymous || id == state.ReadBypass:
-		return nil, statusOf(c.session.Client.Special(c.req.Context, key, want))
+		return nil, c.statusOf(c.session.Client.Special(c.req.Context, key, want))
 	}
 	h, err := c.session.Client.Use(id, &key, want)
-	return h, statusOf(err)
+	return h, c.statusOf(err)
 }
 
 // file is an open file for the length of one operation.
@@ -88,7 +88,7 @@ func (c *compound) openAt(p *place, id wire.Stateid, want state.Share) (file, wi
 		return file{}, status
 	}
 	f, err := openNode(&c.req, n, want)
-	return file{f, nil}, statusOf(err)
+	return file{f, nil}, c.statusOf(err)
 }
 
 // openNode opens a regular file on the caller's behalf. Who may execute it may
@@ -145,7 +145,7 @@ func (c *compound) read(a wire.ReadArgs) wire.Status {
 		got, end, err = f.ReadAt(&c.req, c.out.Grow(n), a.Offset)
 	}
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.bill.use.Read += uint64(got)
 	c.out.Truncate(data + got)
@@ -176,7 +176,7 @@ func (c *compound) write(a wire.WriteArgs) wire.Status {
 	data := a.Data[:min(uint64(len(a.Data)), ioSize(c.cur.export.limits.MaxWrite))]
 	n, got, err := f.WriteAt(&c.req, data, a.Offset, fsal.Sync(a.Stable))
 	if err != nil && n == 0 {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.bill.use.Written += uint64(n)
 	c.out.Uint32(uint32(n))
@@ -198,11 +198,11 @@ func (c *compound) commit(a wire.CommitArgs) wire.Status {
 	}
 	f, err := c.anyFile(n)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	defer f.put()
 	if err := f.Commit(&c.req, a.Offset, uint64(a.Count)); err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	// Taken after the commit: should data have been lost before it, or while it
 	// ran, the client must not find the verifier that it wrote under.

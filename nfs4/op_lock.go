@@ -67,7 +67,7 @@ func (c *compound) lockTest(a wire.LocktArgs) wire.Status {
 	if err == state.Denied {
 		return c.denied(holder)
 	}
-	return statusOf(err)
+	return c.statusOf(err)
 }
 
 func (c *compound) unlock(a wire.LockuArgs) wire.Status {

@@ -125,7 +125,7 @@ func (c *compound) openName(o *opening) wire.Status {
 	}
 	n, err := dir.Lookup(&c.req, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	o.node = c.own(n)
 	return wire.OK
@@ -150,7 +150,7 @@ func (c *compound) openCreate(o *opening, dir fsal.Node, name string) wire.Statu
 			return c.existing(o, dir, spec.Attr)
 		}
 		if !errors.Is(err, syscall.ENOENT) {
-			return statusOf(err)
+			return c.statusOf(err)
 		}
 		if status := c.create1(o, dir, name, spec); status != wire.ErrExist {
 			return status
@@ -179,7 +179,7 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 	}
 	made, err := dir.Create(&c.req, name, spec)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	o.node, o.made, o.dir = c.own(made.Node), made.File, made.Dir
 	o.set = setBits(made.Set, o.args.How.CreateAttrs.Mask)
@@ -216,7 +216,7 @@ func (c *compound) grant(o *opening) wire.Status {
 		Change: func() (uint64, bool) { attr, err := o.node.Getattr(&c.req); return attr.Change, err == nil },
 	})
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.cur = place{export: c.cur.export, grant: c.cur.grant, key: o.node.Key(), node: o.node, id: opened.Stateid}
 	wire.OpenRes{
@@ -291,7 +291,7 @@ func (c *compound) close(a wire.CloseArgs) wire.Status {
 // stateidResult writes a result that is one stateid, the current one from now on.
 func (c *compound) stateidResult(id state.Stateid, err error) wire.Status {
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.cur.id = id
 	wire.Stateid(id).Encode(c.out)

@@ -52,7 +52,7 @@ func (c *compound) readdir(a wire.ReaddirArgs) wire.Status {
 	case errors.Is(err, syscall.EINVAL):
 		return wire.ErrBadCookie
 	case err != nil:
-		return statusOf(err)
+		return c.statusOf(err)
 	case l.status != wire.OK:
 		return l.status
 	}
@@ -77,7 +77,7 @@ func (c *compound) newListing(dir fsal.Node, a *wire.ReaddirArgs) (*listing, wir
 	}
 	l.pseudo, _ = dir.(*pseudoNode)
 	l.here = subject{export: c.cur.export, minor: c.minor, lease: c.srv.state.Lease(), owners: c.srv.cfg.Owners}
-	return l, statusOf(l.here.weigh(&c.req, l.want))
+	return l, c.statusOf(l.here.weigh(&c.req, l.want))
 }
 
 // entryWant leaves out what no attribute that is asked for needs.
@@ -130,7 +130,7 @@ func (l *listing) subject(e *fsal.DirEntry) *subject {
 			return l.c.rootOf(x.export, l.want)
 		}
 	}
-	l.here.key, l.here.attr, l.here.failed = e.Key, e.Attr, statusOf(e.Err)
+	l.here.key, l.here.attr, l.here.failed = e.Key, e.Attr, l.c.statusOf(e.Err)
 	return &l.here
 }
 
@@ -162,8 +162,8 @@ func (c *compound) describeRoot(e *export, want wire.Bitmap) wire.Status {
 	defer c.as(c.cur.grant)
 	root, err := e.FS.Root(&c.req)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	defer root.Put()
-	return statusOf(c.describe(e, root, want))
+	return c.statusOf(c.describe(e, root, want))
 }

@@ -34,7 +34,7 @@ func (c *compound) unknown(err error, id wire.SessionID) wire.Status {
 	if c.call.Conn.Proxied() && c.srv.state.OtherSession(c.req, state.SessionID(id)) {
 		c.call.Conn.Close()
 	}
-	return statusOf(err)
+	return c.statusOf(err)
 }
 
 func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
@@ -59,11 +59,11 @@ func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 		x.Impl = string(a.ClientImplID.Name)
 	}
 	if err := c.awaited(x.Owner); err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	r, err := c.srv.state.ExchangeID(x)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	flags := uint32(wire.ExchgidFlagUseNonPNFS)
 	if c.minor >= 2 {
@@ -104,7 +104,7 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 		if c.call.Conn.Proxied() && c.srv.state.OtherClient(c.req, state.ClientID(a.ClientID)) {
 			c.call.Conn.Close() // as for a session
 		}
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	wire.CreateSessionRes{
 		SessionID:     wire.SessionID(ss.ID),
@@ -187,11 +187,11 @@ func (c *compound) destroySession(a wire.DestroySessionArgs) wire.Status {
 		}
 		own = 1
 	}
-	return statusOf(c.srv.state.DestroySession(state.SessionID(a.SessionID), own))
+	return c.statusOf(c.srv.state.DestroySession(state.SessionID(a.SessionID), own))
 }
 
 func (c *compound) destroyClientID(a wire.DestroyClientIDArgs) wire.Status {
-	return statusOf(c.srv.state.DestroyClientID(c.req.Context, state.ClientID(a.ClientID)))
+	return c.statusOf(c.srv.state.DestroyClientID(c.req.Context, state.ClientID(a.ClientID)))
 }
 
 func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
@@ -201,7 +201,7 @@ func (c *compound) reclaimComplete(a wire.ReclaimCompleteArgs) wire.Status {
 		}
 		return wire.OK
 	}
-	return statusOf(c.session.Client.ReclaimComplete(c.req.Context))
+	return c.statusOf(c.session.Client.ReclaimComplete(c.req.Context))
 }
 
 func (c *compound) backchannelCtl(a wire.BackchannelCtlArgs) wire.Status {
@@ -223,13 +223,13 @@ func (c *compound) testStateid(a wire.TestStateidArgs) wire.Status {
 	}
 	c.out.Uint32(uint32(len(a.Stateids)))
 	for _, id := range a.Stateids {
-		c.out.Uint32(uint32(statusOf(c.session.Client.TestStateid(state.Stateid(id)))))
+		c.out.Uint32(uint32(c.statusOf(c.session.Client.TestStateid(state.Stateid(id)))))
 	}
 	return wire.OK
 }
 
 func (c *compound) freeStateid(a wire.FreeStateidArgs) wire.Status {
-	return statusOf(c.session.Client.FreeStateid(c.req.Context, c.stateid(a.Stateid)))
+	return c.statusOf(c.session.Client.FreeStateid(c.req.Context, c.stateid(a.Stateid)))
 }
 
 func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
@@ -251,7 +251,7 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 		// RFC 8881, 2.10.6.1.3: SEQUENCE succeeds, what follows it does not.
 		c.uncached = true
 	case err != nil:
-		return statusOf(err)
+		return c.statusOf(err)
 	case replay != nil:
 		c.out.Reset(replay)
 		c.replayed = true

@@ -50,9 +50,9 @@ func (c *compound) rearrange(id wire.Stateid, off, n uint64,
 		return wire.ErrFBig
 	}
 	if err := change(allocator, &c.req, off, n); err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
-	return statusOf(f.Commit(&c.req, off, n))
+	return c.statusOf(f.Commit(&c.req, off, n))
 }
 
 // seek answers OK and eof where no data follow, and the end of the file for the
@@ -80,7 +80,7 @@ func (c *compound) seek(a wire.SeekArgs) wire.Status {
 	case a.What == wire.ContentData && errors.Is(err, syscall.ENXIO):
 		at = size
 	default:
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	wire.SeekRes{EOF: at == size, Offset: at}.Encode(c.out)
 	return wire.OK
@@ -104,7 +104,7 @@ func (c *compound) sizeAt(p *place) (uint64, wire.Status) {
 		return 0, status
 	}
 	attr, err := n.Getattr(&c.req)
-	return attr.Size, statusOf(err)
+	return attr.Size, c.statusOf(err)
 }
 
 // ioAdvise takes none of the advice, and says so (RFC 7862, 15.5.3).

@@ -50,7 +50,7 @@ func (c *compound) getxattr(a wire.GetxattrArgs) wire.Status {
 	}
 	value, err := x.Xattr(&c.req, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	c.out.Opaque(value)
 	return wire.OK
@@ -83,7 +83,7 @@ func (c *compound) changeXattr(key []byte, do func(fsal.Xattrs, string) (fsal.Di
 	}
 	change, err := do(x, name)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	changeInfo(change).Encode(c.out)
 	return wire.OK
@@ -101,7 +101,7 @@ func (c *compound) listxattrs(a wire.ListxattrsArgs) wire.Status {
 	}
 	names, err := x.ListXattrs(&c.req)
 	if err != nil {
-		return statusOf(err)
+		return c.statusOf(err)
 	}
 	from := min(a.Cookie, uint64(len(names)))
 	rest, room := names[from:], min(int(a.MaxCount), c.room())-roomXattrs

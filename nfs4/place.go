@@ -22,12 +22,12 @@ func (c *compound) nodeAt(p *place) (fsal.Node, wire.Status) {
 	}
 	n, err := p.export.FS.Resolve(&c.req, p.key)
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, c.statusOf(err)
 	}
 	c.own(n)
 	if d, ok := n.(*pseudoNode); ok {
 		if seen, err := d.sees(d.dir); err != nil || !seen {
-			return nil, statusOf(cmp.Or(err, error(syscall.ESTALE)))
+			return nil, c.statusOf(cmp.Or(err, error(syscall.ESTALE)))
 		}
 	}
 	p.node = n
@@ -64,7 +64,7 @@ func (c *compound) enter(e *export, n fsal.Node) wire.Status {
 	if c.as(g); ok {
 		root, err := e.FS.Root(&c.req)
 		if err != nil {
-			return statusOf(err)
+			return c.statusOf(err)
 		}
 		n = c.own(root)
 	}

@@ -68,6 +68,7 @@ type Server struct {
 
 	meter      *meter.Meter
 	warnings   *rate.Limiter // of what clients cause
+	faults     *rate.Limiter // that are logged
 	duplicates atomic.Uint64
 }
 
@@ -88,7 +89,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, gates: make(map[uint32]*gate), uses: make(map[fsal.FS]int), log: cfg.Log, seed: maphash.MakeSeed(), meter: meter.New(kinds),
-		warnings: rate.NewLimiter(rate.Every(time.Minute), 1)}
+		warnings: rate.NewLimiter(rate.Every(time.Minute), 1), faults: rate.NewLimiter(rate.Every(time.Second), 10)}
 	s.tree.Store(tree)
 	s.count(nil, tree)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
