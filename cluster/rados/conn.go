@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/ceph/go-ceph/rados"
+
+	"github.com/tidegate/tidegate/internal/cephconn"
 )
 
 // Config says how to reach a Ceph.
@@ -39,7 +41,7 @@ func Connect(cfg Config) (*Conn, error) {
 	}
 	conn, err := rados.NewConnWithUser(cfg.User)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cfg.name(), errno(err))
+		return nil, fmt.Errorf("%s: %w", cfg.name(), cephconn.Errno(err))
 	}
 	if cfg.Conf != "" {
 		err = conn.ReadConfigFile(cfg.Conf)
@@ -47,7 +49,7 @@ func Connect(cfg Config) (*Conn, error) {
 		err = conn.ReadDefaultConfigFile()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Ceph's configuration %s cannot be read: %w; name another with --ceph-conf", cfg.Conf, errno(err))
+		return nil, fmt.Errorf("Ceph's configuration %s cannot be read: %w; name another with --ceph-conf", cfg.Conf, cephconn.Errno(err))
 	}
 	seconds := strconv.Itoa(int(cfg.Timeout.Seconds() + 0.999))
 	for _, option := range []string{"client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"} {
@@ -57,24 +59,9 @@ func Connect(cfg Config) (*Conn, error) {
 		return nil, fmt.Errorf("%s: %w", cfg.name(), err)
 	}
 	if err := conn.Connect(); err != nil {
-		return nil, cfg.refused(conn, errno(err))
+		return nil, cephconn.Refused(conn, cfg.User, cfg.Timeout, err)
 	}
 	return &Conn{cfg, conn}, nil
-}
-
-// refused says why Ceph did not let us in, and what to do.
-func (c *Config) refused(conn *rados.Conn, no syscall.Errno) error {
-	switch no {
-	case syscall.ETIMEDOUT:
-		mons, _ := conn.GetConfigOption("mon_host")
-		return fmt.Errorf("no monitor of %s answered within %v: %w; check mon_host and the network", mons, c.Timeout, no)
-	case syscall.EACCES, syscall.EPERM:
-		return fmt.Errorf("the monitors refused the key of %s: %w; compare it with: ceph auth get %s", c.name(), no, c.name())
-	case syscall.ENOENT:
-		ring, _ := conn.GetConfigOption("keyring")
-		return fmt.Errorf("no key of %s in %s: %w; get it with: ceph auth get %s", c.name(), ring, no, c.name())
-	}
-	return fmt.Errorf("%s: %w", c.name(), no)
 }
 
 // Close ends the connection. Its pools have been closed.
@@ -85,30 +72,17 @@ func (c *Conn) MakePool(name string) error {
 	if _, err := c.conn.GetPoolByName(name); err == nil {
 		return nil
 	}
-	if err := c.conn.MakePool(name); err != nil && errno(err) != syscall.EEXIST {
-		return errno(err)
+	if err := c.conn.MakePool(name); err != nil && cephconn.Errno(err) != syscall.EEXIST {
+		return cephconn.Errno(err)
 	}
 	return c.ask(nil, map[string]any{"prefix": "osd pool application enable", "pool": name, "app": "nfs"})
-}
-
-// errno is what a library's error stands for.
-func errno(err error) syscall.Errno {
-	var no syscall.Errno
-	var code interface{ ErrorCode() int }
-	switch {
-	case errors.As(err, &no):
-		return no
-	case errors.As(err, &code):
-		return syscall.Errno(max(code.ErrorCode(), -code.ErrorCode()))
-	}
-	return syscall.EIO
 }
 
 // FSID is the name of the Ceph cluster that no other has.
 func (c *Conn) FSID() (string, error) {
 	id, err := c.conn.GetFSID()
 	if err != nil {
-		return "", errno(err)
+		return "", cephconn.Errno(err)
 	}
 	return id, nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/ceph/go-ceph/cephfs"
+
+	"github.com/tidegate/tidegate/internal/cephconn"
 )
 
 // session is a client of CephFS as an MDS tells of it.
@@ -42,11 +44,11 @@ func (c *Conn) Evict(ctx context.Context, of func(uuid string) bool) (n int, err
 	}
 	mount, err := cephfs.CreateFromRados(c.conn)
 	if err != nil {
-		return 0, errno(err)
+		return 0, cephconn.Errno(err)
 	}
 	defer mount.Release()
 	if err := mount.Init(); err != nil {
-		return 0, errno(err)
+		return 0, cephconn.Errno(err)
 	}
 	var addrs []string
 	for _, rank := range ranks {
@@ -141,7 +143,7 @@ func command(args map[string]any) []byte {
 
 func (c *Conn) answered(who string, what any, out []byte, status string, answer any, err error) error {
 	if err != nil {
-		switch no := errno(err); no {
+		switch no := cephconn.Errno(err); no {
 		case syscall.EACCES, syscall.EPERM:
 			return fmt.Errorf("%s may not ask %s for %q: %w; it needs the capabilities mds 'allow *' and mon 'allow rw' (ceph auth caps)",
 				c.cfg.name(), who, what, no)

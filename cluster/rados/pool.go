@@ -13,6 +13,7 @@ import (
 	"github.com/ceph/go-ceph/rados"
 
 	"github.com/tidegate/tidegate/cluster"
+	"github.com/tidegate/tidegate/internal/cephconn"
 )
 
 var _ cluster.Pool = (*Pool)(nil)
@@ -40,12 +41,12 @@ type Pool struct {
 func (c *Conn) Pool(name, namespace string) (*Pool, error) {
 	io, err := c.conn.OpenIOContext(name)
 	if err != nil {
-		return nil, errno(err)
+		return nil, cephconn.Errno(err)
 	}
 	bell, err := c.conn.OpenIOContext(name)
 	if err != nil {
 		io.Destroy()
-		return nil, errno(err)
+		return nil, cephconn.Errno(err)
 	}
 	io.SetNamespace(namespace)
 	bell.SetNamespace(namespace)
@@ -162,7 +163,7 @@ func (p *Pool) Apply(ctx context.Context, oid string, w cluster.Write) (uint64, 
 		return 0, err
 	}
 	if err := op.Operate(p.io, oid, rados.OperationNoFlag); err != nil {
-		switch err := operation(err); errno(err) {
+		switch err := operation(err); cephconn.Errno(err) {
 		case syscall.ERANGE, syscall.EOVERFLOW, syscall.EEXIST:
 			return 0, cluster.ErrChanged
 		case syscall.ENOENT:
@@ -203,7 +204,7 @@ func operation(err error) error {
 }
 
 func failed(oid string, err error) error {
-	err = errno(err)
+	err = cephconn.Errno(err)
 	if errors.Is(err, syscall.ETIMEDOUT) {
 		return fmt.Errorf("object %s: Ceph does not answer: see what 'ceph -s' says: %w", oid, err)
 	}

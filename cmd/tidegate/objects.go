@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/ceph/go-ceph/rados"
 
+	"github.com/tidegate/tidegate/internal/cephconn"
 	"github.com/tidegate/tidegate/internal/config"
 )
 
@@ -154,8 +155,8 @@ func (b *objects) watch(ctx context.Context, o config.Object, with config.RadosU
 	}
 }
 
-// radosPatience is how many seconds a cluster has to answer.
-const radosPatience = "10"
+// radosPatience is how long a cluster has to answer.
+const radosPatience = 10 * time.Second
 
 func dialRados(with config.RadosURLs) (*rados.Conn, error) {
 	user := with.UserID
@@ -175,30 +176,12 @@ func dialRados(with config.RadosURLs) (*rados.Conn, error) {
 		return nil, fmt.Errorf("the configuration %s of Ceph cannot be read; set ceph_conf in RADOS_URLS: %w", with.CephConf, err)
 	}
 	for _, name := range []string{"client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"} {
-		if err := conn.SetConfigOption(name, radosPatience); err != nil {
+		if err := conn.SetConfigOption(name, strconv.Itoa(int(radosPatience.Seconds()))); err != nil {
 			return nil, err
 		}
 	}
 	if err := conn.Connect(); err != nil {
-		return nil, refusedBy(conn, user, err)
+		return nil, cephconn.Refused(conn, user, radosPatience, err)
 	}
 	return conn, nil
-}
-
-// refusedBy says why a cluster did not let us in, and what to do.
-func refusedBy(conn *rados.Conn, user string, err error) error {
-	var code interface{ ErrorCode() int }
-	if !errors.As(err, &code) {
-		return err
-	}
-	mons, _ := conn.GetConfigOption("mon_host")
-	switch syscall.Errno(-code.ErrorCode()) {
-	case syscall.ETIMEDOUT:
-		return fmt.Errorf("no monitor of %s answered within %s s; check mon_host and the network", mons, radosPatience)
-	case syscall.EACCES, syscall.EPERM:
-		return fmt.Errorf("the monitors refused the key; compare it with: ceph auth get client.%s", user)
-	case syscall.ENOENT:
-		return fmt.Errorf("there is no key for client.%s; get it with: ceph auth get client.%s", user, user)
-	}
-	return err
 }

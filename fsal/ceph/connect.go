@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/ceph/go-ceph/rados"
+
+	"github.com/tidegate/tidegate/internal/cephconn"
 )
 
 // seconds is Timeout as Ceph takes it.
@@ -60,7 +61,7 @@ func (c *Config) connect(more ...[2]string) (*rados.Conn, error) {
 		err = conn.ReadDefaultConfigFile()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: the configuration %s cannot be read; name another with --ceph-conf: %w", c.name(), c.Conf, errno(err))
+		return nil, fmt.Errorf("%s: the configuration %s cannot be read; name another with --ceph-conf: %w", c.name(), c.Conf, cephconn.Errno(err))
 	}
 	if c.Keyring != "" {
 		err = conn.SetConfigOption("keyring", c.Keyring)
@@ -75,27 +76,12 @@ func (c *Config) connect(more ...[2]string) (*rados.Conn, error) {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
 	if err := conn.Connect(); err != nil {
-		return nil, c.refused(conn, errno(err))
+		return nil, fmt.Errorf("%s: %w", c.name(), cephconn.Refused(conn, c.User, c.Timeout, err))
 	}
 	if err := hush(conn, untold); err != nil { // what the monitors configure is known by now
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
 	return conn, nil
-}
-
-// refused says why the cluster did not let us in, and what to do.
-func (c *Config) refused(conn *rados.Conn, no syscall.Errno) error {
-	mons, _ := conn.GetConfigOption("mon_host")
-	switch no {
-	case syscall.ETIMEDOUT:
-		return fmt.Errorf("%s: no monitor of %s answered within %v; check mon_host and the network", c.name(), mons, c.Timeout)
-	case syscall.EACCES, syscall.EPERM:
-		return fmt.Errorf("%s: the monitors refused the key; compare it with: ceph auth get client.%s", c.name(), c.User)
-	case syscall.ENOENT:
-		ring, _ := conn.GetConfigOption("keyring")
-		return fmt.Errorf("%s: no key for client.%s in %s; get it with: ceph auth get client.%s", c.name(), c.User, ring, c.User)
-	}
-	return fmt.Errorf("%s: %w", c.name(), no)
 }
 
 // fileSystem is what the monitors tell of one.
@@ -110,7 +96,7 @@ type fileSystem struct {
 func (c *Config) find(conn *rados.Conn) (f fileSystem, err error) {
 	out, _, err := conn.MonCommand([]byte(`{"prefix":"fs dump","format":"json"}`))
 	if err != nil {
-		return f, fmt.Errorf("%s: the monitors do not tell of file systems; client.%s needs the capability mon 'allow r': %w", c.name(), c.User, errno(err))
+		return f, fmt.Errorf("%s: the monitors do not tell of file systems; client.%s needs the capability mon 'allow r': %w", c.name(), c.User, cephconn.Errno(err))
 	}
 	var dump struct {
 		Filesystems []struct {
@@ -134,17 +120,4 @@ func (c *Config) find(conn *rados.Conn) (f fileSystem, err error) {
 		names = append(names, x.MDSMap.Name)
 	}
 	return f, fmt.Errorf("%s: no such file system; there are: %s", c.name(), strings.Join(names, " "))
-}
-
-// errno is what a library's error stands for.
-func errno(err error) syscall.Errno {
-	var no syscall.Errno
-	var code interface{ ErrorCode() int }
-	switch {
-	case errors.As(err, &no):
-		return no
-	case errors.As(err, &code):
-		return syscall.Errno(-code.ErrorCode())
-	}
-	return syscall.EIO
 }

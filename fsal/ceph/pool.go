@@ -10,6 +10,8 @@ import (
 
 	"github.com/ceph/go-ceph/rados"
 	"go.uber.org/zap"
+
+	"github.com/tidegate/tidegate/internal/cephconn"
 )
 
 // layout is where new files of a directory have their data.
@@ -39,20 +41,20 @@ func (fs *FS) checkPool() error {
 	pool, err := conn.OpenIOContext(where.Pool)
 	if err != nil {
 		return fmt.Errorf("%s: the pool of its data, number %d, is not there; name another: setfattr -n ceph.dir.layout.pool -v POOL DIRECTORY: %w",
-			cfg.name(), where.ID, errno(err))
+			cfg.name(), where.ID, cephconn.Errno(err))
 	}
 	defer pool.Destroy()
 	pool.SetNamespace(where.Namespace)
 	cure := fmt.Sprintf("client.%s needs the capability osd 'allow rw tag cephfs data=%s'", cfg.User, cfg.FS)
 	_, read := pool.Stat(absentObject)
-	switch no := errno(read); no {
+	switch no := cephconn.Errno(read); no {
 	case syscall.EPERM, syscall.EACCES:
 		return fmt.Errorf("%s: the OSDs refuse to read the pool %s; %s", cfg.name(), where.Pool, cure)
 	case syscall.ETIMEDOUT:
 		cfg.Log.Warn("no OSD answers for the pool; see: ceph health detail", zap.String("export", cfg.name()), zap.String("pool", where.Pool))
 		return nil
 	}
-	switch no := errno(touch(pool)); no {
+	switch no := cephconn.Errno(touch(pool)); no {
 	case syscall.EPERM, syscall.EACCES:
 		cfg.Log.Warn("nobody can write: the OSDs refuse to; "+cure, zap.String("export", cfg.name()), zap.String("pool", where.Pool))
 	}
