@@ -23,7 +23,7 @@ func sample() *subject {
 		Ctime: fsal.Time{Sec: 18, Nsec: 19}, Btime: fsal.Time{Sec: 20, Nsec: 21},
 	}
 	return &subject{
-		export: &export{Export: Export{ID: 77}, volume: volume{limits: limits, offers: offersOf(&limits, &attr), xattrs: true}},
+		export: &export{Export: Export{ID: 77}, limits: limits, volume: volume{offers: offersOf(&limits, &attr), xattrs: true}},
 		minor:  2, lease: lease, owners: numbers{}, key: key, attr: attr, failed: wire.OK,
 		statfs: fsal.Statfs{Bytes: 30, BytesFree: 31, BytesAvail: 32, Files: 33, FilesFree: 34, FilesAvail: 35},
 	}

@@ -70,7 +70,8 @@ func (s *Server) InForce() []Export {
 // ID, clients are told DELAY until that is done.
 //
 // An error says which exports clash or cannot be read; then nothing has changed,
-// and what is new in exports is the caller's to close. Otherwise the Server closes
+// and what is new in exports is the caller's to close, though one that did not answer
+// in time is still being asked for its root. Otherwise the Server closes
 // an FS that no export has any more, after the last request that uses it and the
 // last open of its files have ended; until then it may be given again. Those in
 // force when the Server is closed are the caller's to close.

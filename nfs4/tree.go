@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/nfs4/meter"
@@ -38,10 +39,11 @@ type Export struct {
 type export struct {
 	Export
 	volume
-	seal  seal
-	index int        // in tree.all
-	above *pseudoDir // the junction; nil for the root of everything
-	open  *Grant     // of everybody; nil with a Judge
+	limits fsal.Limits // the file system's, as the Export bounds them
+	seal   seal
+	index  int        // in tree.all
+	above  *pseudoDir // the junction; nil for the root of everything
+	open   *Grant     // of everybody; nil with a Judge
 	// entrance is closed to clients while another file system is cleared away that
 	// had the same ID; nil: there was none.
 	entrance *gate
@@ -53,7 +55,6 @@ type export struct {
 // volume is what is known of an export's file system.
 type volume struct {
 	root   fsal.Key
-	limits fsal.Limits
 	offers [3]offer // by minor version
 	xattrs bool     // there are operations for them, and the tree has them
 }
@@ -68,8 +69,11 @@ type tree struct {
 }
 
 // newTree hangs the exports up. What stays of the tree before, which may be nil,
-// keeps its accounts and is not asked anew. An error says which exports clash.
+// keeps its accounts and is not asked anew. An error says which exports clash, or
+// which does not answer.
 func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), surveyTime)
+	defer cancel()
 	t := &tree{exports: make(map[uint32]*export), seal: seal}
 	pseudo := newPseudoFS()
 	byPath := slices.SortedFunc(slices.Values(exports), func(a, b Export) int { return cmp.Compare(a.Path, b.Path) })
@@ -80,7 +84,7 @@ func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
 		if t.exports[x.ID] != nil || x.ID == 0 {
 			return nil, fmt.Errorf("export %s: its id %d is taken; give it another", x.Path, x.ID)
 		}
-		e, err := t.add(x, before)
+		e, err := t.add(ctx, x, before)
 		if err != nil {
 			return nil, fmt.Errorf("export %s: its root cannot be read: %w", x.Path, err)
 		}
@@ -92,7 +96,7 @@ func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
 			return nil, err
 		}
 	}
-	root, err := t.add(Export{Path: "/", FS: pseudo}, nil)
+	root, err := t.add(ctx, Export{Path: "/", FS: pseudo}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +105,8 @@ func newTree(exports []Export, seal seal, before *tree) (*tree, error) {
 }
 
 // add puts x in force.
-func (t *tree) add(x Export, before *tree) (*export, error) {
-	e := &export{Export: x, seal: t.seal, index: len(t.all)}
+func (t *tree) add(ctx context.Context, x Export, before *tree) (e *export, err error) {
+	e = &export{Export: x, seal: t.seal, index: len(t.all)}
 	var old *export
 	if before != nil {
 		old = before.exports[x.ID]
@@ -114,7 +118,7 @@ func (t *tree) add(x Export, before *tree) (*export, error) {
 	}
 	if old != nil && old.FS == x.FS {
 		e.volume, e.present = old.volume, old.present
-	} else if err := e.survey(x.FS); err != nil {
+	} else if e.volume, err = survey(ctx, x.FS); err != nil {
 		return nil, err
 	}
 	e.limits = x.FS.Limits()
@@ -139,27 +143,50 @@ func lesser(a, b uint32) uint32 {
 	return min(a, b)
 }
 
-// survey finds out what a file system is like. Of one that is not there yet the
+// surveyTime bounds how long the file systems of a tree take to say what they are
+// like.
+const surveyTime = 10 * time.Second
+
+// survey asks a file system what it is like, as long as ctx lasts. One that does not
+// answer is still being asked after that.
+func survey(ctx context.Context, fs fsal.FS) (volume, error) {
+	type answer struct {
+		volume
+		err error
+	}
+	told := make(chan answer, 1)
+	go func() {
+		v, err := look(&fsal.Req{Context: ctx}, fs)
+		told <- answer{v, err}
+	}()
+	select {
+	case a := <-told:
+		return a.volume, a.err
+	case <-ctx.Done():
+		return volume{}, fmt.Errorf("no answer within %v", surveyTime)
+	}
+}
+
+// look finds out what a file system is like. Of one that is not there yet the
 // volume is zero.
-func (v *volume) survey(fs fsal.FS) error {
-	r := &fsal.Req{Context: context.Background()}
+func look(r *fsal.Req, fs fsal.FS) (v volume, err error) {
 	root, err := fs.Root(r)
 	if errors.Is(err, syscall.EAGAIN) {
-		return nil
+		return v, nil
 	}
 	if err != nil {
-		return err
+		return v, err
 	}
 	defer root.Put()
 	attr, err := root.Getattr(r)
 	if err != nil {
-		return err
+		return v, err
 	}
-	v.root, v.limits = root.Key(), fs.Limits()
-	v.offers = offersOf(&v.limits, &attr)
+	limits := fs.Limits()
+	v.root, v.offers = root.Key(), offersOf(&limits, &attr)
 	_, v.xattrs = root.(fsal.Xattrs)
 	v.xattrs = v.xattrs && rowOf(wire.OpGetxattr, 2).run != nil
-	return nil
+	return v, nil
 }
 
 // pseudoFS is the read-only tree of directories that lead to the exports. It
