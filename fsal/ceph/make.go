@@ -188,11 +188,11 @@ func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsa
 	return c, err
 }
 
-// bear makes the file whole. It is opened in the same step where the file may
-// stay with this client.
+// bear makes the file whole. It is opened in the same step unless it is to be marked,
+// or was found by its Key meanwhile and is at another client.
 func (n *node) bear(k *call, dir ll.Inode, r *fsal.Req, name string, spec *fsal.CreateSpec) (child *node, fh ll.Fh, d ll.Made, opened bool, err error) {
 	mode := modeOf(&spec.Attr) &^ setIDs
-	opened = spec.Mode != fsal.CreateExclusive && len(n.fs.clients) == 1
+	opened = spec.Mode != fsal.CreateExclusive
 	switch {
 	case opened:
 		d, fh, err = k.m.Create(&r.Cred, dir, name, mode, openFlags[spec.Open])
@@ -223,7 +223,12 @@ func (n *node) bear(k *call, dir ll.Inode, r *fsal.Req, name string, spec *fsal.
 			d.Stat = st
 		}
 	}
-	return n.fs.node(*k, d.Inode, &d.Stat), fh, d, opened, nil
+	child = n.fs.node(*k, d.Inode, &d.Stat)
+	if opened && child.c != k.c {
+		k.m.Close(fh)
+		opened = false
+	}
+	return child, fh, d, opened, nil
 }
 
 // taken is why name could not be made: what is there already comes before the
