@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -22,82 +23,99 @@ type server struct {
 // still needs recovery.
 func TestInvariant(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		ctx := t.Context()
 		db := cluster.NewDatabase(new(mem.Pool), "grace")
-		if err := db.Make(ctx); err != nil {
-			rt.Fatal(err)
-		}
-		servers := make([]*server, 3)
-		for i := range servers {
+		m := machine{ctx: t.Context(), db: db}
+		must(rt, db.Make(m.ctx))
+		for i := range 3 {
 			id := fmt.Sprint("node", i)
-			if _, err := db.Update(ctx, func(d *cluster.DB) error { return d.Add(id) }); err != nil {
-				rt.Fatal(err)
-			}
-			n, err := db.Attach(ctx, cluster.NodeConfig{ID: id})
-			if err != nil {
-				rt.Fatal(err)
-			}
+			_, err := db.Update(m.ctx, func(d *cluster.DB) error { return d.Add(id) })
+			must(rt, err)
+			n, err := db.Attach(m.ctx, cluster.NodeConfig{ID: id})
+			must(rt, err)
 			defer n.Detach()
-			servers[i] = &server{Node: n}
-		}
-		any := func(rt *rapid.T) *server { return servers[rapid.IntRange(0, len(servers)-1).Draw(rt, "node")] }
-		must := func(rt *rapid.T, err error) {
-			if err != nil {
-				rt.Fatal(err)
-			}
+			m.servers = append(m.servers, &server{Node: n})
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"crash and start": func(rt *rapid.T) {
-				s := any(rt)
-				s.gives = false // it is down; then it joins before all else
-				must(rt, s.Join(ctx))
-				s.needs = true
-			},
-			"follow": func(rt *rapid.T) {
-				s := any(rt)
-				if active, err := s.Active(ctx); err != nil {
-					rt.Fatal(err)
-				} else if active {
-					s.gives = false // barred first, announced then
-					must(rt, s.Enforce(ctx))
-				}
-			},
-			"lift": func(rt *rapid.T) {
-				s := any(rt)
-				if !s.needs {
-					return
-				}
-				if all, err := s.AllEnforcing(ctx); err != nil {
-					rt.Fatal(err)
-				} else if all {
-					s.needs = false // its records say so, durably, before
-					must(rt, s.Lift(ctx))
-				}
-			},
-			"relax": func(rt *rapid.T) {
-				s := any(rt)
-				if s.needs {
-					return // its clients are not done
-				}
-				ok, err := s.Relax(ctx)
-				must(rt, err)
-				s.gives = s.gives || ok
-			},
-			"": func(rt *rapid.T) {
-				// A node that needs recovery serves reclaims only once all enforce.
-				d, err := db.Read(ctx)
-				must(rt, err)
-				all := d.AllEnforcing()
-				for _, needs := range servers {
-					for _, gives := range servers {
-						if needs.needs && all && gives.gives {
-							rt.Fatalf("a node gives new state while clients of another reclaim")
-						}
-					}
-				}
-			},
+			"crash and start": m.crash,
+			"follow":          m.follow,
+			"lift":            m.lift,
+			"relax":           m.relax,
+			"":                m.check,
 		})
 	})
+}
+
+// machine is servers that do one step at a time of what grace does.
+type machine struct {
+	ctx     context.Context
+	db      *cluster.Database
+	servers []*server
+}
+
+func (m *machine) any(rt *rapid.T) *server {
+	return m.servers[rapid.IntRange(0, len(m.servers)-1).Draw(rt, "node")]
+}
+
+func must(rt *rapid.T, err error) {
+	rt.Helper()
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (m *machine) crash(rt *rapid.T) {
+	s := m.any(rt)
+	s.gives = false // it is down; then it joins before all else
+	must(rt, s.Join(m.ctx))
+	s.needs = true
+}
+
+func (m *machine) follow(rt *rapid.T) {
+	s := m.any(rt)
+	active, err := s.Active(m.ctx)
+	must(rt, err)
+	if active {
+		s.gives = false // barred first, announced then
+		must(rt, s.Enforce(m.ctx))
+	}
+}
+
+func (m *machine) lift(rt *rapid.T) {
+	s := m.any(rt)
+	if !s.needs {
+		return
+	}
+	all, err := s.AllEnforcing(m.ctx)
+	must(rt, err)
+	if all {
+		s.needs = false // its records say so, durably, before
+		must(rt, s.Lift(m.ctx))
+	}
+}
+
+func (m *machine) relax(rt *rapid.T) {
+	s := m.any(rt)
+	if s.needs {
+		return // its clients are not done
+	}
+	ok, err := s.Relax(m.ctx)
+	must(rt, err)
+	s.gives = s.gives || ok
+}
+
+// check demands that a node that needs recovery serves reclaims only once all
+// enforce.
+func (m *machine) check(rt *rapid.T) {
+	d, err := m.db.Read(m.ctx)
+	must(rt, err)
+	all := d.AllEnforcing()
+	for _, needs := range m.servers {
+		for _, gives := range m.servers {
+			if needs.needs && all && gives.gives {
+				rt.Fatalf("a node gives new state while clients of another reclaim")
+			}
+		}
+	}
 }
 
 // Updates of many nodes at once are all made.
