@@ -41,7 +41,7 @@ type Config struct {
 // DefaultConfig keeps so many objects.
 func DefaultConfig(nodes int) Config {
 	return Config{
-		Nodes: nodes, Bytes: DefaultBytes, Chunk: DefaultChunk, Attr: time.Second,
+		Nodes: nodes, Bytes: DefaultBytes, Chunk: DefaultChunk, Attr: DefaultAttr,
 		Idle: 30 * time.Second, Trust: time.Second,
 	}
 }
@@ -50,6 +50,7 @@ func DefaultConfig(nodes int) Config {
 const (
 	DefaultBytes = 256 << 20
 	DefaultChunk = 256
+	DefaultAttr  = time.Second // as long as programs wait for each other's files without asking twice
 )
 
 // FS is a file system with its objects at hand.

@@ -1,26 +1,46 @@
 package main
 
 import (
+	"math"
 	"syscall"
+	"time"
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/internal/config"
 	"github.com/tidegate/tidegate/mdcache"
 )
 
-// cached keeps objects of fs, one of so many, at hand. Memory is at hand already.
-func cached(fs fsal.FS, kind string, s *settings, among int) fsal.FS {
+// cached keeps objects of fs, the file system of x, at hand: one of so many. Memory is
+// at hand already.
+func cached(fs fsal.FS, x *exportSpec, s *settings, among int) fsal.FS {
 	nodes := s.cacheObjects
-	switch kind {
+	switch x.source.kind {
 	case config.VFS:
 		nodes = min(nodes, descriptors()/4) // one each; the rest is for open files and clients
 	case config.MEM:
 		nodes = 0
 	}
-	if nodes /= max(among, 1); nodes <= 0 {
+	among = max(among, 1)
+	if nodes /= among; nodes <= 0 {
 		return fs
 	}
-	return mdcache.New(fs, mdcache.DefaultConfig(nodes))
+	c := mdcache.DefaultConfig(nodes)
+	c.Bytes, c.Chunk, c.Attr = int64(s.cacheSize)<<20/int64(among), s.chunk, s.attrLife
+	if x.terms != nil {
+		c.Attr = min(c.Attr, x.attrLife)
+	}
+	return mdcache.New(fs, c)
+}
+
+// maxChunk bounds how many entries of a directory are read for the first of them.
+const maxChunk = 1 << 14
+
+// lifeOf is an Attr_Expiration_Time.
+func lifeOf(seconds int64) time.Duration {
+	if seconds < 0 {
+		return math.MaxInt64
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // descriptors is how many files the process may have open.

@@ -18,7 +18,7 @@ func TestCheck(t *testing.T) {
 		}
 		return path
 	}
-	good := write("good", "NFSv4 { Lease_Lifetime = 30; }\nMDCACHE { Dir_Chunk = 0; }\n")
+	good := write("good", "NFSv4 { Lease_Lifetime = 30; }\nMDCACHE { Reaper_Work = 0; }\n")
 	bad := write("bad", "NFSv4 { Lease_Lifetim = 30; }\nVFS { x = 1; }\n")
 	beyond := write("beyond", "NFSv4 { Graceless = true; }\n")
 	refused := write("refused", memExport(1, "/a")+rgwExport(2, "/b"))
@@ -29,7 +29,7 @@ func TestCheck(t *testing.T) {
 		code        int
 		out, errOut string
 	}{
-		{"good", []string{good}, 0, "    Lease_Lifetime = 30; # " + good + ":1:9\n", good + ":2:11: warning: Dir_Chunk has no effect here\n"},
+		{"good", []string{good}, 0, "    Lease_Lifetime = 30; # " + good + ":1:9\n", good + ":2:11: warning: Reaper_Work has no effect here\n"},
 		{"bad", []string{bad}, exitFailed, "", "did you mean Lease_Lifetime?\n" + bad + ":2:7: error: unknown key x in VFS\n"},
 		{"beyond", []string{beyond}, exitFailed, "Graceless = true;", beyond + ":1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served\n"},
 		{"refused", []string{refused}, exitFailed, "Pseudo = /a;", refused + ":2:55: warning: Name = RGW cannot be honoured"},

@@ -287,5 +287,5 @@ func (g *gateway) openExport(ctx context.Context, x exportSpec) (fsal.FS, error)
 	if err != nil {
 		return nil, err
 	}
-	return cached(fs, x.source.kind, &g.running, g.exports.count()), nil
+	return cached(fs, &x, &g.running, g.exports.count()), nil
 }

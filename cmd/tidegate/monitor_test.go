@@ -52,7 +52,7 @@ func (mounted) Mounted() (clients int, evictions uint64) { return 2, 1 }
 // libcephfs clients are counted behind the cache, too.
 func TestCountCeph(t *testing.T) {
 	table := newExportTable(nil, zap.NewNop())
-	cache := cached(mounted{mem.New(mem.Config{})}, config.CEPH, &settings{cacheObjects: 100}, 1)
+	cache := cached(mounted{mem.New(mem.Config{})}, &exportSpec{source: source{kind: config.CEPH}}, &settings{cacheObjects: 100, cacheSize: 1}, 1)
 	defer cache.Close()
 	for id, fs := range []fsal.FS{cache, mounted{}, nil} {
 		table.live[uint32(id)] = &liveExport{fs: &ownedFS{FS: fs}}

@@ -18,6 +18,7 @@ import (
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/internal/config"
 	"github.com/tidegate/tidegate/internal/idmap"
+	"github.com/tidegate/tidegate/mdcache"
 	"github.com/tidegate/tidegate/nfs4/state"
 )
 
@@ -40,8 +41,10 @@ type settings struct {
 	cephConf    string
 	cephClients int // behind each export of CephFS
 
-	cacheObjects int    // of all exports
-	memory       string // what the Go runtime may have; "" goes by the control group
+	cacheObjects int           // of all exports
+	cacheSize    int           // of all exports, in MiB
+	attrLife     time.Duration // over directories of this host
+	memory       string        // what the Go runtime may have; "" goes by the control group
 
 	reset bool // connections at a stop
 
@@ -60,6 +63,7 @@ type tuning struct {
 	courtesy    time.Duration
 	maxConns    int
 	maxInFlight int
+	chunk       int // entries of a directory in the cache
 	proxies     []netip.Prefix
 	names       idmap.Config
 }
@@ -67,7 +71,7 @@ type tuning struct {
 func defaultTuning() tuning {
 	return tuning{
 		minors: [2]uint32{1, 2}, limits: state.DefaultLimits(),
-		courtesy: 24 * time.Hour, maxConns: 8192, maxInFlight: 64,
+		courtesy: 24 * time.Hour, maxConns: 8192, maxInFlight: 64, chunk: mdcache.DefaultChunk,
 	}
 }
 
@@ -91,6 +95,8 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.IntVar(&s.cephClients, "ceph-clients", 1, "libcephfs clients behind each export of CephFS")
 	f.IntVar(&s.cacheObjects, "cache-objects", 100_000, "objects of all exports together that are kept at hand, as far as descriptors last; 0 for none")
 	f.StringVar(&s.memory, "memory-limit", "", "memory to stay below, as 512M or 2G, or "+memoryNone+", beside libcephfs's (default three quarters of the control group's limit)")
+	f.IntVar(&s.cacheSize, "cache-size", mdcache.DefaultBytes>>20, "memory for what is kept at hand of all exports together, in MiB")
+	f.DurationVar(&s.attrLife, "attr-expiration", mdcache.DefaultAttr, "how long attributes of a directory of this host count without asking, since it does not tell what others change there; 0 asks each time")
 	f.StringVar(&s.backend, "recovery-backend", "fs", "where the records of clients are: fs, or in Ceph as "+backendCluster+", and for a server that is alone "+backendKV+" or "+backendNG)
 	f.StringVar(&s.kv.Pool, "rados-pool", defaultPool, "pool of the grace database and the records in Ceph")
 	f.StringVar(&s.kv.Namespace, "rados-namespace", "", "namespace in that pool")
@@ -127,6 +133,10 @@ func (s *settings) check() error {
 		return fmt.Errorf("--dead-after %v: must be 0, for ever, or more", s.deadAfter)
 	case s.cephClients < 1 || s.cephClients > maxCephClients:
 		return fmt.Errorf("--ceph-clients %d: must be from 1 to %d", s.cephClients, maxCephClients)
+	case s.cacheSize < 1:
+		return fmt.Errorf("--cache-size %d: must be 1 MiB or more; --cache-objects 0 keeps nothing", s.cacheSize)
+	case s.attrLife < 0:
+		return fmt.Errorf("--attr-expiration %v: must be 0, to ask each time, or more", s.attrLife)
 	case s.cacheObjects < 0:
 		return fmt.Errorf("--cache-objects %d: must be 0, for none, or more", s.cacheObjects)
 	}
@@ -147,6 +157,7 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 		"node-id":         func() { s.nodeID = c.RadosKV.NodeID },
 		"ceph-conf":       func() { s.cephConf = c.Ceph.Conf },
 		"cache-objects":   func() { s.cacheObjects = int(c.Cache.Objects) },
+		"attr-expiration": func() { s.attrLife = lifeOf(c.Cache.AttrLife) },
 		"monitor":         func() { s.monitor = monitorOf(&c.Core, s.monitor) },
 
 		"recovery-backend": func() { s.backend = c.V4.Backend },
@@ -167,6 +178,7 @@ func tuningOf(c *config.Settings) tuning {
 	t := defaultTuning()
 	t.scope, t.courtesy = c.V4.Scope, c.V4.Courtesy
 	t.names = idmap.Config{Domain: c.Domain(), GroupLife: max(c.Core.GroupLife, time.Second)}
+	t.chunk = int(min(c.Cache.Chunk, maxChunk))
 	t.maxConns, t.maxInFlight = int(c.Core.MaxConns), int(c.Core.MaxInFlight)
 	if !slices.Contains(c.V4.MinorVersions, "1") {
 		t.minors[0] = 2
@@ -234,6 +246,7 @@ func (s *settings) differs(other *settings) (names []string) {
 		{"the limits of NFSv4", s.limits == other.limits && s.courtesy == other.courtesy},
 		{"the limits of NFS_CORE_PARAM", s.maxConns == other.maxConns && s.maxInFlight == other.maxInFlight},
 		{"DomainName and Manage_Gids_Expiration", s.names == other.names},
+		{"MDCACHE", s.cacheObjects == other.cacheObjects && s.attrLife == other.attrLife && s.chunk == other.chunk},
 		{"HAProxy_Hosts", slices.Equal(s.proxies, other.proxies)},
 		{"Monitoring_Addr and Monitoring_Port", s.monitor == other.monitor},
 	} {

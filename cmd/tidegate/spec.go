@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidegate/tidegate/internal/config"
 	"github.com/tidegate/tidegate/internal/export"
@@ -18,6 +19,7 @@ type exportSpec struct {
 	pseudo        string
 	source        source
 	noDelegations bool
+	attrLife      time.Duration // at most, where there are terms; counts when the file system is opened
 	terms         *export.Terms // nil: everybody may do everything
 	from          string        // the flag, or FILE:LINE:COLUMN
 	// recovers says that an earlier run may have left clients something to reclaim
@@ -116,6 +118,7 @@ func (s *settings) specsOf(c *config.Config) (specs []exportSpec, refused []refu
 			id: terms.ID(), pseudo: x.Pseudo, from: whereIn(x.Pos), terms: terms,
 			source:        source{kind: config.MEM},
 			noDelegations: !c.V4.Delegations,
+			attrLife:      lifeOf(x.Permissions.AttrLife),
 		}
 		switch {
 		case x.FSAL.Is(config.VFS):

@@ -103,8 +103,8 @@ func TestWarnings(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"no effect", "MDCACHE { Dir_Chunk = 0; }", []string{"c:1:11: warning: Dir_Chunk has no effect here"}},
-		{"no effect and wrong", "cacheinode { dir_chunk = x; }", []string{`c:1:14: warning: Dir_Chunk has no effect here, and its value is wrong: "x" is not a number`}},
+		{"no effect", "MDCACHE { Reaper_Work = 0; }", []string{"c:1:11: warning: Reaper_Work has no effect here"}},
+		{"no effect and wrong", "cacheinode { reaper_work = x; }", []string{`c:1:14: warning: Reaper_Work has no effect here, and its value is wrong: "x" is not a number`}},
 		{"plugin", "%plugin x", []string{"c:1:1: warning: %plugin has no effect here"}},
 		{"set again", "NFSv4 { Grace_Period = 90; }\nNFSV4 { grace_period = 60; }", []string{"c:2:9: warning: Grace_Period is set again; this one counts, not that at c:1:9"}},
 		{"grace", "NFSv4 { Graceless = true; }", []string{"c:1:9: warning: Graceless = true cannot be honoured; false can, so this configuration cannot be served"}},
@@ -184,7 +184,7 @@ EXPORT_DEFAULTS { Access_Type = ro; Anonymous_uid = -2; SecType = sys, krb5; CLI
 	x := c.Exports[0]
 	perms := Permissions{
 		Access: "RO", Squash: "none", AnonUID: -2, AnonGID: -2, SecTypes: []string{"sys", "krb5"},
-		Protocols: []string{"3", "4"}, Transports: []string{"TCP"}, Delegations: "none",
+		Protocols: []string{"3", "4"}, Transports: []string{"TCP"}, Delegations: "none", AttrLife: 60,
 	}
 	first := perms
 	first.Access, first.Squash = "RW", "all_squash"

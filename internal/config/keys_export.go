@@ -7,14 +7,14 @@ import (
 
 func exportBlocks() []block {
 	return []block{
-		{path: "EXPORT_DEFAULTS", doc: "What an EXPORT has where it says nothing.", keys: permissionKeys},
+		{path: "EXPORT_DEFAULTS", doc: "What an EXPORT has where it says nothing.", keys: slices.Concat(permissionKeys, lifeKeys)},
 		{path: "EXPORT_DEFAULTS/CLIENT", doc: "Client lists of every export, after the export's own.", repeats: true,
-			keys: slices.Concat(clientKeys, permissionKeys)},
-		{path: "EXPORT", doc: "One export.", repeats: true, keys: slices.Concat(exportKeys, permissionKeys)},
+			keys: slices.Concat(clientKeys, permissionKeys, withoutEffect(lifeKeys))},
+		{path: "EXPORT", doc: "One export.", repeats: true, keys: slices.Concat(exportKeys, permissionKeys, lifeKeys)},
 		{path: "EXPORT/CLIENT", doc: "What some clients may do, where it differs. The first block that matches counts.", repeats: true,
-			keys: slices.Concat(clientKeys, permissionKeys)},
-		{path: "PSEUDOFS", doc: "The directories above the exports.", keys: withoutEffect(exportKeys, permissionKeys)},
-		{path: "PSEUDOFS/CLIENT", doc: "What some clients may do there.", repeats: true, keys: withoutEffect(clientKeys, permissionKeys)},
+			keys: slices.Concat(clientKeys, permissionKeys, withoutEffect(lifeKeys))},
+		{path: "PSEUDOFS", doc: "The directories above the exports.", keys: withoutEffect(exportKeys, permissionKeys, lifeKeys)},
+		{path: "PSEUDOFS/CLIENT", doc: "What some clients may do there.", repeats: true, keys: withoutEffect(clientKeys, permissionKeys, lifeKeys)},
 	}
 }
 
@@ -51,10 +51,16 @@ var permissionKeys = []key{
 		into: func(s *scope) any { return &s.perms.ManageGIDs }},
 	{name: "Delegations", kind: oneOf("none", "r|read", "w|write", "rw|readwrite"), def: "none", effect: used,
 		doc: "Delegations for files of the export; any but none allows all kinds.", into: func(s *scope) any { return &s.perms.Delegations }},
-	{name: "Attr_Expiration_Time", kind: seconds(-1, maxI32), def: "60", doc: "How long attributes are cached."},
 	{name: "NFS_Commit", kind: boolean, def: "false", doc: "Every WRITE of NFSv3 is stable."},
 	{name: "Security_Label", kind: boolean, def: "false", doc: "Security labels of NFSv4.2."},
 	{name: "XprtSec", kind: manyOf("none", "tls", "mtls"), def: "none", doc: "RPC over TLS."},
+}
+
+// lifeKeys stand where permissionKeys do, but are about a whole export.
+var lifeKeys = []key{
+	{name: "Attr_Expiration_Time", kind: seconds(-1, maxI32), def: "60", effect: used,
+		doc:  "How long attributes count at most; MDCACHE says how long they do. -1 is no limit.",
+		into: func(s *scope) any { return &s.perms.AttrLife }},
 }
 
 var clientKeys = []key{

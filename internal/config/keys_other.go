@@ -25,7 +25,9 @@ var cacheKeys = []key{
 	{name: "NParts", kind: number(1, 32633), def: "7", doc: "Partitions."},
 	{name: "Cache_Size", kind: number(1, maxU32), def: "32633", doc: "Size of a partition's hash table."},
 	{name: "Use_Getattr_Directory_Invalidation", kind: boolean, def: "false", doc: "Directories found changed by their attributes."},
-	{name: "Dir_Chunk", kind: number(0, maxU32), def: "128", doc: "Directory entries cached together; 0 is none."},
+	{name: "Dir_Chunk", kind: number(0, maxU32), def: "256", effect: used,
+		doc:  "Entries of a directory that are read and kept together; 0: none are kept.",
+		into: func(s *scope) any { return &s.settings.Cache.Chunk }},
 	{name: "Detached_Mult", kind: number(1, maxU32), def: "1", doc: "Entries outside of chunks."},
 	{name: "Chunks_HWMark", kind: number(1, maxU32), def: "100000", doc: "Chunks cached."},
 	{name: "Chunks_LWMark", kind: number(1, maxU32), def: "1000", doc: "Chunks kept."},
@@ -45,7 +47,9 @@ var cacheKeys = []key{
 	{name: "Required_Progress", kind: number(1, 50), def: "5", doc: "Progress of the cleaner in need."},
 	{name: "Futility_Count", kind: number(1, 50), def: "8", doc: "Failures of the cleaner before caching stops."},
 	{name: "Dirmap_HWMark", kind: number(1, maxU32), def: "10000", doc: "Directory positions kept."},
-	{name: "Attr_Expiration_Time", kind: seconds(-1, maxI32), def: "60", doc: "How long attributes are cached."},
+	{name: "Attr_Expiration_Time", kind: seconds(-1, maxI32), def: "1", effect: used,
+		doc:  "How long attributes count in a directory of this host, which does not tell what others change there; 0: never, -1: for ever. On CephFS they are always asked for.",
+		into: func(s *scope) any { return &s.settings.Cache.AttrLife }},
 }
 
 var kerberosKeys = []key{

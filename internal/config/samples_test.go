@@ -28,7 +28,7 @@ func TestSamples(t *testing.T) {
 		{"logging.conf", 0, []string{"FSAL has no", "9P has no", "destination has no", "user_time_format has no", "EPOCH has no"}},
 		{"main.conf", 5, []string{"Index_Size has no", "KeytabPath has no", "Inode_Size has no", "num_sockets has no", "kvsns_config has no", "Tag has no", "Name = KVSFS"}},
 		{"manager.conf", 2, []string{"Enable_NLM has no",
-			"Dir_Chunk has no", "umask has no", "Security_Label has no", "Name = RGW"}},
+			"umask has no", "Security_Label has no", "Name = RGW"}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			c := sampleSources().Load(context.Background(), filepath.Join("testdata", test.file))

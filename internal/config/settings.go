@@ -75,7 +75,11 @@ type V4 struct {
 }
 
 // Cache is MDCACHE.
-type Cache struct{ Objects uint64 }
+type Cache struct {
+	Objects  uint64
+	Chunk    uint64 // entries of a directory
+	AttrLife int64  // in seconds; negative: for ever
+}
 
 // Ceph is CEPH.
 type Ceph struct{ Conf string }
@@ -154,4 +158,5 @@ type Permissions struct {
 	PrivilegedPort bool
 	ManageGIDs     bool
 	Delegations    string
+	AttrLife       int64 // of an export, in seconds, at most; negative: there is no limit
 }

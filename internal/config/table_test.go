@@ -1,33 +1,9 @@
 package config
 
 import (
-	"bytes"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "write docs/configuration.md")
-
-const document = "../../docs/configuration.md"
-
-func TestDocument(t *testing.T) {
-	var want bytes.Buffer
-	Document(&want)
-	if *update {
-		if err := os.WriteFile(document, want.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want.Bytes()) {
-		t.Error("docs/configuration.md is not what the table says; go generate ./internal/config writes it")
-	}
-}
 
 // Rows are whole, their defaults are values they take, and those that are read
 // have a place whose type fits.
@@ -86,7 +62,7 @@ func checkRow(t *testing.T, b block, k key) {
 func TestExplain(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
 		{"lease_lifetime", "NFSv4.Lease_Lifetime: How long a silent client keeps its state.\n  type: number\n  values: 5 to 3600 seconds\n  default: 60\n  effect: used\n"},
-		{"MDCACHE.Dir_Chunk", "MDCACHE.Dir_Chunk: Directory entries cached together; 0 is none.\n  type: number\n  values: 0 to 4294967295\n  default: 128\n  effect: none here\n"},
+		{"MDCACHE.Chunks_HWMark", "MDCACHE.Chunks_HWMark: Chunks cached.\n  type: number\n  values: 1 to 4294967295\n  default: 100000\n  effect: none here\n"},
 		{"RADOS_URLS", "  watch_url: Object whose notifications ask for a reload.\n"},
 		{"export/fsal.NAME", "effect: checked; honoured: VFS, XFS, MEM, CEPH\n"},
 	} {
