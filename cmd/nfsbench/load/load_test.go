@@ -116,6 +116,34 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// An alarm is late by less than Go's timers are, most of the time.
+func TestAlarm(t *testing.T) {
+	a, err := newAlarm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	const wait = 200 * time.Microsecond
+	best := time.Hour
+	for range 50 {
+		begin := time.Now()
+		if err := a.wait(wait); err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(begin)
+		if took < wait {
+			t.Errorf("waited for %v, not %v", took, wait)
+		}
+		best = min(best, took)
+	}
+	if best > wait+500*time.Microsecond {
+		t.Errorf("waited for %v at least, not %v", best, wait)
+	}
+	if err := a.wait(-time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
 // A run ends with its context.
 func TestCancel(t *testing.T) {
 	target, _ := serve(t)

@@ -54,10 +54,20 @@ func newWorker(s *client.Session, slot *client.Slot, files int) *worker {
 // run repeats the operation, once at least, until the deadline, or steps times if
 // that is not 0.
 func (w *worker) run(ctx context.Context, p pace, deadline time.Time, steps int) error {
+	var due *alarm
+	if p.each > 0 {
+		var err error
+		if due, err = newAlarm(); err != nil {
+			return err
+		}
+		defer due.close()
+	}
 	for n := 0; steps == 0 || n < steps; n++ {
 		begin := time.Now()
 		if p.each > 0 {
-			time.Sleep(p.next.Sub(begin))
+			if err := due.wait(p.next.Sub(begin)); err != nil {
+				return err
+			}
 			begin = p.next
 			p.next = p.next.Add(p.each)
 		}
