@@ -113,7 +113,7 @@ func TestAstray(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for proxied, want := range map[bool]wire.Status{true: test.proxied, false: test.direct} {
-				conn := dialer(t, s, proxied)()
+				conn, came := dialer(t, s, proxied)(), time.Now()
 				reply, err := conn.Compound(t.Context(), 1, "", test.op)
 				got := unanswered
 				if err == nil {
@@ -123,6 +123,9 @@ func TestAstray(t *testing.T) {
 				}
 				if got != want {
 					t.Errorf("proxied %v: %v, want %v", proxied, got, want)
+				}
+				if stayed := time.Since(came); want == unanswered && stayed < detour {
+					t.Errorf("it was turned away after %v", stayed)
 				}
 				if !proxied || !test.ends {
 					conn.Close()

@@ -2,6 +2,7 @@ package nfs4
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
@@ -32,9 +33,24 @@ func (c *compound) awaited(owner []byte) error {
 // it is sent again, by a connection that may lead to where it belongs.
 func (c *compound) unknown(err error, id wire.SessionID) wire.Status {
 	if c.call.Conn.Proxied() && c.srv.state.OtherSession(c.req, state.SessionID(id)) {
-		c.call.Conn.Close()
+		c.turnAway()
 	}
 	return c.statusOf(err)
+}
+
+// detour is how long a client stays whom a proxy sent here in vain: it is back at once,
+// be it hundreds of times a second.
+const detour = 500 * time.Millisecond
+
+// turnAway ends the connection instead of an answer.
+func (c *compound) turnAway() {
+	stay := time.NewTimer(detour)
+	defer stay.Stop()
+	select {
+	case <-stay.C:
+	case <-c.req.Done():
+	}
+	c.call.Conn.Close()
 }
 
 func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
@@ -102,7 +118,7 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 	})
 	if err != nil {
 		if c.call.Conn.Proxied() && c.srv.state.OtherClient(c.req, state.ClientID(a.ClientID)) {
-			c.call.Conn.Close() // as for a session
+			c.turnAway() // as for a session
 		}
 		return c.statusOf(err)
 	}
