@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/tidegate/tidegate/internal/e2e/agent"
 )
 
 // The longest that a client may be held up, by what befalls its gateway; I/O of
@@ -84,9 +87,11 @@ func crashOfAll(w *town) {
 }
 
 // death ends a gateway for good. Its client comes to another one, which has it wait,
-// until a successor starts elsewhere, by its name and in its place.
+// until a successor starts elsewhere, by its name and in its place. A client of another
+// gateway, and that one, wait for what the dead one held in CephFS.
 func death(w *town) {
 	old, others := w.gates[0], w.gates[1:]
+	looked := w.clients[1].looks("/mnt/log0")
 	var marks []int
 	for _, g := range others {
 		marks = append(marks, g.mark())
@@ -104,6 +109,24 @@ func death(w *town) {
 	w.Logf("the successor starts after %v", time.Since(began).Round(time.Millisecond))
 	w.gates[0] = w.newGate(old.name, old.addr, old.monitor)
 	w.gates[0].start()
+	if err := <-looked; err != nil {
+		w.Error(err)
+	}
+}
+
+// looks asks for the attributes of a file for some seconds, again and again. The
+// channel receives what came of it.
+func (c *client) looks(path string) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		script := "end=$(($(date +%s) + 3)); while test $(date +%s) -lt $end; do stat --cached=never " + path + " >/dev/null || exit; done"
+		r, err := c.Run(context.WithoutCancel(c.t.Context()), agent.Command{Args: []string{"/bin/sh", "-c", script}, Limit: limit})
+		if err == nil && r.Status != 0 {
+			err = fmt.Errorf("stat %s: exit status %d: %s", path, r.Status, r.Output)
+		}
+		ended <- err
+	}()
+	return ended
 }
 
 // cutOffFromCeph drops what a gateway and Ceph say to each other, for a while.
