@@ -33,6 +33,28 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Cures say what to do about errors of a storage. The first that fits counts.
+type Cures []struct {
+	Err  error
+	Cure string
+}
+
+// Explain makes err an *Error about what is called name, but for one that is already.
+func (cs Cures) Explain(name string, err error) error {
+	var known *Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	e := &Error{Name: name, Err: err}
+	for _, c := range cs {
+		if errors.Is(err, c.Err) {
+			e.Cure = c.Cure
+			break
+		}
+	}
+	return e
+}
+
 // Refused reports whether to start in spite of err, from Begin, would break a
 // promise made to clients. Other errors delay what clients ask for until the
 // storage works again.

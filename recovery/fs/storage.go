@@ -171,11 +171,7 @@ func syncPath(dir string) error {
 	return f.Sync()
 }
 
-// cures says what to do about errors that a file system gives.
-var cures = []struct {
-	err  error
-	cure string
-}{
+var cures = recovery.Cures{
 	{syscall.ENOSPC, "make room on that file system"},
 	{syscall.EDQUOT, "raise the quota"},
 	{syscall.EROFS, "remount it read-write"},
@@ -188,19 +184,9 @@ var cures = []struct {
 // explain makes err an *recovery.Error about path, but for one that is already.
 func explain(path string, err error) error {
 	var known *recovery.Error
-	if err == nil || errors.As(err, &known) {
-		return err
-	}
-	e := &recovery.Error{Name: path, Err: err}
 	var pe *iofs.PathError
-	if errors.As(err, &pe) {
-		e.Err = pe.Err
+	if !errors.As(err, &known) && errors.As(err, &pe) {
+		err = pe.Err
 	}
-	for _, c := range cures {
-		if errors.Is(err, c.err) {
-			e.Cure = c.cure
-			break
-		}
-	}
-	return e
+	return cures.Explain(path, err)
 }

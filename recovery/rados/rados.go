@@ -220,7 +220,8 @@ func (b *Backend) nextRun(ctx context.Context) (uint64, error) {
 		var last uint64
 		if o.Version != 0 {
 			if len(o.Body) != 8 {
-				return 0, recovery.ErrDamaged
+				return 0, &recovery.Error{Name: "object " + runName, Err: recovery.ErrDamaged,
+					Cure: "write into it a number that is higher than any before, in 8 bytes, the lowest first"}
 			}
 			last = binary.LittleEndian.Uint64(o.Body)
 		}
