@@ -76,6 +76,31 @@ func (t *exportTable) ceph() (c monitor.Ceph) {
 	return c
 }
 
+// cache counts what is kept of all exports.
+func (t *exportTable) cache() monitor.Cache {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := monitor.Cache{Asked: map[string]monitor.Asked{}}
+	for _, x := range t.live {
+		if x.fs == nil {
+			continue
+		}
+		c, ok := x.fs.FS.(*mdcache.FS)
+		if !ok {
+			continue
+		}
+		u := c.Use()
+		sum.Bytes += u.Bytes
+		for what, a := range map[string]mdcache.Answered{
+			"attributes": u.Attributes, "names": u.Names, "listings": u.Listings, "objects": u.Objects,
+		} {
+			was := sum.Asked[what]
+			sum.Asked[what] = monitor.Asked{Hits: was.Hits + a.Hits, Misses: was.Misses + a.Misses}
+		}
+	}
+	return sum
+}
+
 // cluster tells of the grace database; nil without one.
 func (m *membership) cluster() func() monitor.Cluster {
 	if m == nil {

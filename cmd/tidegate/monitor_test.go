@@ -63,6 +63,32 @@ func TestCountCeph(t *testing.T) {
 	}
 }
 
+// What is kept is counted for all exports together.
+func TestCountCache(t *testing.T) {
+	table := newExportTable(nil, zap.NewNop())
+	r := &fsal.Req{Context: t.Context()}
+	for id := range uint32(2) {
+		fs := cached(mem.New(mem.Config{}), &exportSpec{source: source{kind: config.CEPH}}, &settings{cacheObjects: 100, cacheSize: 1}, 2)
+		defer fs.Close()
+		table.live[id] = &liveExport{fs: &ownedFS{FS: fs}}
+		root, err := fs.Root(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Put()
+		for range 3 {
+			if _, err := root.Lookup(r, "none"); err == nil {
+				t.Fatal("found")
+			}
+		}
+	}
+	table.live[9] = new(liveExport)
+	got := table.cache()
+	if names := got.Asked["names"]; names != (monitor.Asked{Hits: 4, Misses: 2}) || got.Bytes <= 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // The figures of top are what the clients did.
 func TestTop(t *testing.T) {
 	r := newRig(t, t.TempDir(), memExport(1, "/one")+memExport(2, "/two"))

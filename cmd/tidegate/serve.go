@@ -187,7 +187,7 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 		return err
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
-	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cluster: g.member.cluster()})
+	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cache: g.exports.cache, Cluster: g.member.cluster()})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// After the last refusal, which is to stand alone.

@@ -22,6 +22,8 @@ type Config struct {
 	Version string
 	// Ceph tells of the libcephfs clients; nil: there are none.
 	Ceph func() Ceph
+	// Cache tells of what is kept of file systems; nil: nothing is.
+	Cache func() Cache
 	// Cluster tells of the cluster's grace database; nil: the server has no part in one.
 	Cluster func() Cluster
 }
@@ -38,6 +40,15 @@ type Member struct {
 	Needs    bool // has clients that may reclaim
 	Enforces bool // gives no new state
 }
+
+// Cache is what is kept of all file systems together.
+type Cache struct {
+	Bytes int64
+	Asked map[string]Asked // by what was asked for
+}
+
+// Asked counts what was answered from memory, and what was not.
+type Asked struct{ Hits, Misses uint64 }
 
 // Ceph counts libcephfs clients and what befell them.
 type Ceph struct {

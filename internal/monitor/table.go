@@ -25,7 +25,7 @@ func serverMetrics() []metric {
 		{"tidegate_replay_cache_hits_total", "Requests that were answered from a slot's reply cache.", counter, nil, one(func(s *scrape) uint64 { return s.totals.Replays })},
 		{"tidegate_duplicate_owners_total", "Times that a client took over from another with its owner string.", counter, nil, one(func(s *scrape) uint64 { return s.m.cfg.NFS.Duplicates() })},
 	}
-	for _, more := range [][]metric{heldMetrics(), graceMetrics(), clusterMetrics(), exportMetrics(), cephMetrics()} {
+	for _, more := range [][]metric{heldMetrics(), graceMetrics(), clusterMetrics(), exportMetrics(), cephMetrics(), cacheMetrics()} {
 		all = append(all, more...)
 	}
 	return all
@@ -122,6 +122,29 @@ func cephMetrics() []metric {
 				tell(float64(s.m.cfg.Ceph().Evictions))
 			}
 		}},
+	}
+}
+
+// cacheMetrics tell of what is kept of file systems, if anything is.
+func cacheMetrics() []metric {
+	each := func(name, help string, value func(Asked) uint64) metric {
+		return metric{name, help, counter, []string{"what"}, func(s *scrape, tell func(float64, ...string)) {
+			if s.m.cfg.Cache == nil {
+				return
+			}
+			for what, asked := range s.m.cfg.Cache().Asked {
+				tell(float64(value(asked)), what)
+			}
+		}}
+	}
+	return []metric{
+		{"tidegate_cache_bytes", "Memory that is taken by what is kept of file systems.", gauge, nil, func(s *scrape, tell func(float64, ...string)) {
+			if s.m.cfg.Cache != nil {
+				tell(float64(s.m.cfg.Cache().Bytes))
+			}
+		}},
+		each("tidegate_cache_hits_total", "What was answered without the file system.", func(a Asked) uint64 { return a.Hits }),
+		each("tidegate_cache_misses_total", "What the file system was asked for.", func(a Asked) uint64 { return a.Misses }),
 	}
 }
 
