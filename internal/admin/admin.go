@@ -34,10 +34,13 @@ var ErrBusy = errors.New("another server answers there; stop it or give --state-
 // Listen opens the socket at path. One that a dead server left is replaced; one
 // that a living server answers is ErrBusy.
 func Listen(path string) (net.Listener, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
+	switch conn, err := net.Dial("unix", path); {
+	case err == nil:
 		conn.Close()
 		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
+	case errors.Is(err, syscall.EAGAIN): // more wait there than it has room for
+		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
+	case errors.Is(err, syscall.ECONNREFUSED):
 		os.Remove(path)
 	}
 	l, err := net.Listen("unix", path)
@@ -121,6 +124,8 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("no server answers at %s; start it, or name its --state-dir", c.path)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%s: not permitted; run this as the server's user", c.path)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EAGAIN):
+		return fmt.Errorf("%s: the server there does not answer; its log may say why", c.path)
 	case err != nil:
 		return fmt.Errorf("%s: %w", c.path, err)
 	}

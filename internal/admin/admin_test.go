@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func serve(t *testing.T, path string) {
@@ -85,5 +86,20 @@ func TestCallNobody(t *testing.T) {
 	err := NewClient(filepath.Join(t.TempDir(), "s")).Call(t.Context(), "GET", "/", nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "no server answers") {
 		t.Error(err)
+	}
+}
+
+// A server that hangs is told from one that is not there.
+func TestCallDeaf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := NewClient(path).Call(soon, "GET", "/", nil, nil); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("hung: %v", err)
 	}
 }
