@@ -13,9 +13,9 @@ import (
 	"github.com/tidegate/tidegate/fsal"
 )
 
-// dirBlock is what one getdents64 takes: some hundred names, about as many as
-// fit a READDIR reply.
-const dirBlock = 16 << 10
+// dirBlock is what one getdents64 takes: some hundred names. More at a time are not
+// faster, and what a READDIR reply has no room for is read again for the next.
+const dirBlock = 4 << 10
 
 // dirent is a name as the kernel gives it. It lies in memory that never changes.
 type dirent struct {

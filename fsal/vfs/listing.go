@@ -17,7 +17,7 @@ import (
 // taken is wasted, so it is not many.
 const (
 	lotNames = 16
-	lotsRead = 8
+	lotsRead = 4
 	// lookers bounds the goroutines that help with one listing.
 	lookers = 3
 )
@@ -122,7 +122,7 @@ func (b *lot) emit(emit func(*fsal.DirEntry) bool) bool {
 
 // callHelp has others look at the lots, all of which are read and wait.
 func (l *listing) callHelp() {
-	n := min(lookers, runtime.GOMAXPROCS(0)-1)
+	n := min(lookers, runtime.NumCPU()-1)
 	if n < 1 {
 		return
 	}
