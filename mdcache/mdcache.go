@@ -1,21 +1,38 @@
-// Package mdcache keeps the objects of a file system at hand: it is an fsal.FS
-// over an fsal.FS. What it spares is finding an object by its Key, finding it by
-// its name, and judging permissions; these cost a file system far more than
-// telling an object's attributes.
+// Package mdcache keeps what is known of a file system at hand: it is an fsal.FS over
+// an fsal.FS. It spares finding an object by its Key, finding it by its name, judging
+// permissions and, where that is worth something, telling attributes and listing
+// directories.
 //
-// Nothing is believed because it was true a moment ago. A name, or the lack of
-// one, counts while its directory's Change is what it was when the name was
-// looked up, and a permission while the object's is; both are asked for each
-// time. So what others do to the file system, on this host or another, is seen by
-// the next call. Where changes from outside may share one Change, as
-// fsal.Limits.ChangeTickNanos has it, nothing is kept of an object that was
-// changed within that time.
+// A name, or the lack of one, counts while its directory's Change is what it was when
+// the name was looked up; so does a permission while the object's is, and a piece of a
+// listing while the directory's is. Where changes from outside may share one Change, as
+// fsal.Limits.ChangeTickNanos has it, nothing is kept of an object that was changed
+// within that time.
 //
-// What an object is named by its Key never changes; that it still exists is asked
-// for once in Config.Trust, and whenever the file system reports anything.
+// How the cache knows that Change depends on the file system:
 //
-// An object that nobody uses is given back after Config.Idle, when there are more
-// than Config.Nodes, or when the file system asks for it (Upcalls.Release).
+//   - It is asked each time, so that what others do is seen by the next call: over
+//     CephFS, whose client library has attributes at hand as long as it may. Attributes
+//     and listings are not kept: a listing here would have to ask for each entry's
+//     attributes, which costs what libcephfs takes to list them.
+//   - Over a fsal.Teller, a directory of this host, attributes count for Config.Attr, so
+//     that others' changes may be seen that much later. What is changed through the FS
+//     is seen at once, as it tells of that: attributes count if they were read after
+//     the last such change was over, and none is under way. Another FS over the same
+//     directory is among the others.
+//
+// An object that is named by its Key never changes into another; that it still exists is
+// asked for once in Config.Trust, and whenever the file system reports anything. It is
+// given back after Config.Idle, when there are too many, or when the file system asks
+// for it (Upcalls.Release).
+//
+// Config.Bytes bounds the memory. Objects, names and listings have a share each, from
+// which goes first what was not asked for since it was last considered: who reads a
+// huge directory once pushes out neither what others use nor anything but listings.
+//
+// Open files are not kept beyond their Close. To open one is a sixth of what an OPEN and
+// a CLOSE cost over a directory of this host; kept, it would go on holding the space of
+// what was removed, and the way of whoever on the host wants a lease.
 package mdcache
 
 import (

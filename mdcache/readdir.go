@@ -50,6 +50,10 @@ func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit fun
 	}
 }
 
+// wide is the size of directories that are not kept, some ten thousands of names:
+// what was read first is too old when the last is read, or soon after.
+const wide = 1 << 20
+
 // listable reports whether what is kept of a directory may be told the caller, and
 // its Change.
 func (n *node) listable(r *fsal.Req, want fsal.EntryWant) (change uint64, ok bool) {
@@ -57,7 +61,7 @@ func (n *node) listable(r *fsal.Req, want fsal.EntryWant) (change uint64, ok boo
 		return 0, false
 	}
 	dir, err := n.Getattr(r)
-	if err != nil || dir.Nlink == 0 || !n.settled(&dir) {
+	if err != nil || dir.Nlink == 0 || dir.Size > wide || !n.settled(&dir) {
 		return 0, false
 	}
 	need := fsal.MayRead
