@@ -2,6 +2,7 @@ package nfs4
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/tidegate/tidegate/nfs4/client"
 	"github.com/tidegate/tidegate/nfs4/state"
 	"github.com/tidegate/tidegate/nfs4/wire"
+	"github.com/tidegate/tidegate/xdr/rpc"
 )
 
 // No delegation is granted before the client has answered a callback.
@@ -203,6 +205,36 @@ func TestGetattrAsksHolder(t *testing.T) {
 	if got := look(other); got.Change != mine.attrs.Change || got.Size != 0 {
 		t.Errorf("after DELEGRETURN: %+v", got)
 	}
+	g.closes(mine)
+}
+
+// A holder that does not even read holds up nobody for longer than one that is
+// silent.
+func TestGetattrBesideStuckHolder(t *testing.T) {
+	s := newServer(t, twoExports(t)...)
+	addr := listen(t, s)
+	g := newGuest(t, addr)
+	g.mount(g.dial("only"), 4, wire.CreateSessionFlagConnBackChan)
+	mine := g.delegated("file", wire.OpenShareAccessBoth, wire.OpenDelegateWrite)
+	near, far := net.Pipe()
+	stuck := rpc.NewConn(near, rpc.Config{})
+	e, key, _ := s.tree.Load().parseHandle(mine.fh)
+	ch := s.pathTo(s.State().WriteDelegation(state.FileKey{FS: e.ID, Key: key}, nil).Client)
+	ch.mu.Lock()
+	ch.back = append(slices.Clip(ch.back), stuck)
+	ch.mu.Unlock()
+
+	other := visit(t, addr)
+	began := time.Now()
+	if _, err := other.Getattr(other.ctx, mine.fh, client.CommonAttrs()); !client.IsStatus(err, wire.ErrDelay) {
+		t.Errorf("GETATTR: %v", err)
+	}
+	if took := time.Since(began); took > patience {
+		t.Errorf("it took %v", took)
+	}
+	far.Close()
+	<-stuck.Done()
+	g.gives(mine)
 	g.closes(mine)
 }
 
