@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,29 +20,74 @@ type server struct {
 	gives, needs bool
 }
 
+// steps are what servers do, in any order. A step fails where the database does.
+var steps = map[string]func(context.Context, *server) error{
+	"crash and start": func(ctx context.Context, s *server) error {
+		s.gives = false // it is down; then it joins before all else
+		s.needs = true
+		return s.Join(ctx)
+	},
+	"follow": func(ctx context.Context, s *server) error {
+		active, err := s.Active(ctx)
+		if err != nil || !active {
+			return err
+		}
+		s.gives = false // barred first, announced then
+		return s.Enforce(ctx)
+	},
+	"lift": func(ctx context.Context, s *server) error {
+		if !s.needs {
+			return nil
+		}
+		all, err := s.AllEnforcing(ctx)
+		if err != nil || !all {
+			return err
+		}
+		s.needs = false // its records say so, durably, before
+		return s.Lift(ctx)
+	},
+	"relax": func(ctx context.Context, s *server) error {
+		if s.needs {
+			return nil // its clients are not done
+		}
+		ok, err := s.Relax(ctx)
+		s.gives = s.gives || ok
+		return err
+	},
+}
+
 // However the steps of several nodes interleave, none gives new state while any
 // still needs recovery.
 func TestInvariant(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		db := cluster.NewDatabase(new(mem.Pool), "grace")
-		m := machine{ctx: t.Context(), db: db}
-		must(rt, db.Make(m.ctx))
-		for i := range 3 {
-			id := fmt.Sprint("node", i)
-			_, err := db.Update(m.ctx, func(d *cluster.DB) error { return d.Add(id) })
-			must(rt, err)
-			n, err := db.Attach(m.ctx, cluster.NodeConfig{ID: id})
-			must(rt, err)
-			defer n.Detach()
-			m.servers = append(m.servers, &server{Node: n})
+		members := []string{"a", "b", "c"}
+		db := town(t, members...)
+		change(t, db, func(d *cluster.DB) error { return d.Enforcing(members...) })
+		servers := make([]*server, len(members))
+		for i, id := range members {
+			servers[i] = &server{Node: attach(t, db, cluster.NodeConfig{ID: id})}
 		}
-		rt.Repeat(map[string]func(*rapid.T){
-			"crash and start": m.crash,
-			"follow":          m.follow,
-			"lift":            m.lift,
-			"relax":           m.relax,
-			"":                m.check,
-		})
+		actions := map[string]func(*rapid.T){"": func(rt *rapid.T) {
+			// A node that needs recovery serves reclaims only once all enforce.
+			d, err := db.Read(t.Context())
+			if err != nil {
+				rt.Fatal(err)
+			}
+			needs := slices.ContainsFunc(servers, func(s *server) bool { return s.needs })
+			gives := slices.ContainsFunc(servers, func(s *server) bool { return s.gives })
+			if needs && gives && d.AllEnforcing() {
+				rt.Fatalf("a node gives new state while clients of another reclaim")
+			}
+		}}
+		for name, step := range steps {
+			actions[name] = func(rt *rapid.T) {
+				s := servers[rapid.IntRange(0, len(servers)-1).Draw(rt, "node")]
+				if err := step(t.Context(), s); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		rt.Repeat(actions)
 	})
 }
 

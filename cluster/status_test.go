@@ -73,15 +73,7 @@ func TestDeadMember(t *testing.T) {
 		if err := a.Join(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		poll := func(d time.Duration) (all bool) {
-			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
-				var err error
-				if all, err = a.AllEnforcing(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			return all
-		}
+		poll := func(d time.Duration) bool { return enforcing(t, a, d) }
 		if poll(30 * time.Second); tries != 0 {
 			t.Error("shut out after half a minute")
 		}
@@ -114,6 +106,18 @@ func TestDeadMember(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// enforcing asks a node for so long, each second, whether no member gives new state.
+func enforcing(t *testing.T, n *cluster.Node, d time.Duration) (all bool) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+		var err error
+		if all, err = n.AllEnforcing(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
 }
 
 // A member that was taken for dead finds out, and one that missed nothing does not.

@@ -148,8 +148,9 @@ func TestAllFindings(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
-	c := load(texts{
+// everySource is a configuration in files and objects that take each other in.
+func everySource() texts {
+	return texts{
 		"/etc/c": `# comment
 nfs_core_param { NFS_PORT = 0x801; bind_addr = "::1"; }
 NFSv4 { Lease_Lifetime = 012; Delegations = YES; RecoveryRoot = '/var/lib/nfs#1'; } # more
@@ -168,7 +169,11 @@ EXPORT_DEFAULTS { Access_Type = ro; Anonymous_uid = -2; SecType = sys, krb5; CLI
 	CLIENT { clients = 2001:db8::/32; }
 	export_id = 7; path = "/v"; pseudo = "/a/"; squash = "none"; protocols = 3, 4; transports = "TCP";
 }`,
-	}, "/etc/c")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	c := load(everySource(), "/etc/c")
 	if errs := lines(c.Findings, Error); len(errs) > 0 {
 		t.Fatalf("errors: %q", errs)
 	}

@@ -97,6 +97,40 @@ func TestTwoServers(t *testing.T) {
 	must(t, second.Close())
 }
 
+// damage is what befalls a directory with records of a and b, and what comes of it.
+type damage struct {
+	harm    func(dir string) error
+	refused error  // nil: the server starts
+	record  string // owners on record then
+	says    string // in the error or a note
+}
+
+func (d *damage) run(t *testing.T) {
+	dir := populated(t)
+	must(t, d.harm(dir))
+	b := New(Config{Dir: dir})
+	defer b.Close()
+	start, err := b.Begin(ctx)
+	if d.refused != nil {
+		var e *recovery.Error
+		if !errors.Is(err, d.refused) || !recovery.Refused(err) || !errors.As(err, &e) || e.Cure == "" || !strings.Contains(err.Error(), d.says) {
+			t.Fatalf("got %v, want %v that says %q and a cure", err, d.refused, d.says)
+		}
+		return
+	}
+	must(t, err)
+	var owners []string
+	for _, c := range start.Clients {
+		owners = append(owners, c.Owner)
+	}
+	if got := strings.Join(owners, " "); got != d.record {
+		t.Errorf("on record: %s, want %s", got, d.record)
+	}
+	if notes := strings.Join(start.Notes, "\n"); !strings.Contains(notes, d.says) || d.says == "" && notes != "" {
+		t.Errorf("notes %q, want one that says %q", notes, d.says)
+	}
+}
+
 // TestDamage breaks a directory in every way that a person or a disk might.
 func TestDamage(t *testing.T) {
 	record := func(owner string) string { return filepath.Join("epoch-2", fileName(owner)) }
@@ -118,12 +152,7 @@ func TestDamage(t *testing.T) {
 	flip := func(b []byte) []byte { b[len(b)/2] ^= 1; return b }
 	half := func(b []byte) []byte { return b[:len(b)/2] }
 
-	for name, c := range map[string]struct {
-		harm    func(dir string) error
-		refused error  // nil: the server starts
-		record  string // owners on record then
-		says    string // in the error or a note
-	}{
+	for name, c := range map[string]damage{
 		"pair flipped":     {edit("epochs", flip), recovery.ErrDamaged, "", "epochs"},
 		"pair cut":         {edit("epochs", half), recovery.ErrDamaged, "", "epochs"},
 		"pair empty":       {write("epochs", ""), recovery.ErrDamaged, "", "move"},
@@ -142,31 +171,7 @@ func TestDamage(t *testing.T) {
 		"stray file":       {write("epoch-2/README", "x"), nil, "a b", ""},
 		"stale epoch":      {func(dir string) error { return os.Mkdir(filepath.Join(dir, "epoch-3"), 0o700) }, nil, "a b", ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dir := populated(t)
-			must(t, c.harm(dir))
-			b := New(Config{Dir: dir})
-			defer b.Close()
-			start, err := b.Begin(ctx)
-			if c.refused != nil {
-				var e *recovery.Error
-				if !errors.Is(err, c.refused) || !recovery.Refused(err) || !errors.As(err, &e) || e.Cure == "" || !strings.Contains(err.Error(), c.says) {
-					t.Fatalf("got %v, want %v that says %q and a cure", err, c.refused, c.says)
-				}
-				return
-			}
-			must(t, err)
-			var owners []string
-			for _, c := range start.Clients {
-				owners = append(owners, c.Owner)
-			}
-			if got := strings.Join(owners, " "); got != c.record {
-				t.Errorf("on record: %s, want %s", got, c.record)
-			}
-			if notes := strings.Join(start.Notes, "\n"); !strings.Contains(notes, c.says) || c.says == "" && notes != "" {
-				t.Errorf("notes %q, want one that says %q", notes, c.says)
-			}
-		})
+		t.Run(name, func(t *testing.T) { c.run(t) })
 	}
 }
 
