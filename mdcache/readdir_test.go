@@ -18,7 +18,8 @@ import (
 type vast struct {
 	fsal.FS // none
 	many    int
-	read    int // entries told
+	size    uint64 // what directories say that they have
+	read    int    // entries told
 }
 
 const few = 64
@@ -32,7 +33,7 @@ func (d vastDir) Type() fsal.Type                 { return fsal.Directory }
 func (d vastDir) Put()                            {}
 func (d vastDir) Key() fsal.Key                   { return numbered(uint64(d.ino)) }
 func (d vastDir) Getattr(*fsal.Req) (fsal.Attr, error) {
-	return fsal.Attr{Nlink: 1, Ino: uint64(d.ino)}, nil
+	return fsal.Attr{Nlink: 1, Ino: uint64(d.ino), Size: d.fs.size}, nil
 }
 func (d vastDir) Access(_ *fsal.Req, want fsal.Access) (fsal.Access, error) { return want, nil }
 
@@ -136,6 +137,29 @@ func TestVast(t *testing.T) {
 		}
 		if again > few {
 			t.Errorf("pass %d: the small directory was read again, %d entries", pass, again)
+		}
+	}
+}
+
+// TestWide: nothing is kept of a directory that takes longer to read than what is kept
+// counts.
+func TestWide(t *testing.T) {
+	for size, reads := range map[uint64]int{wide: 1, wide + 1: 3} {
+		below := &vast{many: 1000, size: size}
+		cfg := DefaultConfig(1000)
+		cfg.Attr = time.Hour
+		fs := New(below, cfg)
+		defer fs.Close()
+		root, err := fs.Root(request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Put()
+		for range 3 {
+			readAll(t, root, below.many)
+		}
+		if below.read/below.many != reads {
+			t.Errorf("a directory of %d bytes: %d entries of %d were read, not %d times all", size, below.read, below.many, reads)
 		}
 	}
 }
