@@ -223,7 +223,7 @@ func TestUnprivileged(t *testing.T) {
 		}
 		args = append(args, p)
 	}
-	c := helper(t, "unprivileged", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}, args...)
+	c := child(t, "unprivileged", syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}, args...)
 	c.Path = run
 	if err := c.Run(); err != nil {
 		t.Error(err)

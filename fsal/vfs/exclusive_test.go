@@ -25,7 +25,7 @@ func TestExclusiveAtEveryStep(t *testing.T) {
 		for steps, there := range []bool{false, false, false, true, true} {
 			t.Run(fmt.Sprint(how, "/", steps), func(t *testing.T) {
 				r := newRig(t, quirksOf(how))
-				c := helper(t, "die", syscall.SysProcAttr{}, r.dir, how, strings.Repeat(".", steps))
+				c := child(t, "die", syscall.SysProcAttr{}, r.dir, how, strings.Repeat(".", steps))
 				if err := c.Run(); err == nil || c.ProcessState.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
 					t.Fatal(err)
 				}
@@ -69,7 +69,7 @@ func TestExclusiveKilled(t *testing.T) {
 	for _, how := range everyKeeping {
 		for round := range 3 {
 			r := newRig(t, quirksOf(how))
-			c := helper(t, "create", syscall.SysProcAttr{}, r.dir, how)
+			c := child(t, "create", syscall.SysProcAttr{}, r.dir, how)
 			out, err := c.StdoutPipe()
 			if err == nil {
 				err = c.Start()

@@ -17,44 +17,44 @@ import (
 )
 
 // Some tests need a process of their own: to die, to be nobody, or to mount. The
-// test binary runs itself with the helper's name in this variable.
-const helperEnv = "VFS_TEST_HELPER"
+// test binary runs itself with the child's name in this variable.
+const childEnv = "VFS_TEST_CHILD"
 
-var helpers = map[string]func(args []string) error{
-	"create":       helpCreate,
-	"die":          helpDie,
-	"unprivileged": helpUnprivileged,
-	"nested":       helpNested,
-	"bound":        helpBound,
-	"cold":         helpCold,
+var children = map[string]func(args []string) error{
+	"create":       childCreate,
+	"die":          childDie,
+	"unprivileged": childUnprivileged,
+	"nested":       childNested,
+	"bound":        childBound,
+	"cold":         childCold,
 }
 
 func TestMain(m *testing.M) {
-	name := os.Getenv(helperEnv)
+	name := os.Getenv(childEnv)
 	if name == "" {
 		os.Exit(m.Run())
 	}
-	if err := helpers[name](os.Args[1:]); err != nil {
+	if err := children[name](os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func helper(t *testing.T, name string, attr syscall.SysProcAttr, args ...string) *exec.Cmd {
+func child(t *testing.T, name string, attr syscall.SysProcAttr, args ...string) *exec.Cmd {
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
-	c.Env = append(os.Environ(), helperEnv+"="+name)
+	c.Env = append(os.Environ(), childEnv+"="+name)
 	c.SysProcAttr = &attr
 	c.Stderr = os.Stderr
 	return c
 }
 
-// mounting runs a helper as root in mount and file namespaces of its own.
+// mounting runs a child as root in mount and file namespaces of its own.
 func mounting(t *testing.T, name string, args ...string) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may mount")
 	}
-	c := helper(t, name, syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}, args...)
+	c := child(t, name, syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}, args...)
 	if err := c.Start(); err != nil {
 		t.Skip("no mount namespace here:", err)
 	}
@@ -127,8 +127,8 @@ func lookup(fs *FS, r *fsal.Req, name string) error {
 	return err
 }
 
-// helpCreate makes files one after the other, and tells each before and after.
-func helpCreate(args []string) error {
+// childCreate makes files one after the other, and tells each before and after.
+func childCreate(args []string) error {
 	fs, err := open(Config{Dir: args[0]}, quirksOf(args[1]))
 	if err != nil {
 		return err
@@ -141,8 +141,8 @@ func helpCreate(args []string) error {
 	}
 }
 
-// helpDie makes the file "f" up to a step, and dies there.
-func helpDie(args []string) error {
+// childDie makes the file "f" up to a step, and dies there.
+func childDie(args []string) error {
 	fs, err := open(Config{Dir: args[0]}, quirksOf(args[1]))
 	if err != nil {
 		return err
@@ -169,8 +169,8 @@ func quirksOf(name string) quirks {
 
 func privately() error { return unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "") }
 
-// helpNested exports a directory with a mount below it, and the whole mount.
-func helpNested(args []string) error {
+// childNested exports a directory with a mount below it, and the whole mount.
+func childNested(args []string) error {
 	dir := args[0]
 	sub := filepath.Join(dir, "sub")
 	if err := first(privately(), os.Mkdir(sub, 0o755), os.Mkdir(filepath.Join(dir, "plain"), 0o755)); err != nil {
@@ -216,8 +216,8 @@ func helpNested(args []string) error {
 	)
 }
 
-// helpBound exports a mount that shows a part of its file system only.
-func helpBound(args []string) error {
+// childBound exports a mount that shows a part of its file system only.
+func childBound(args []string) error {
 	part, mnt, out := filepath.Join(args[0], "part"), filepath.Join(args[0], "mnt"), filepath.Join(args[0], "out")
 	hidden := filepath.Join(mnt, "hidden")
 	if err := first(privately(), os.Mkdir(part, 0o755), os.Mkdir(mnt, 0o755), os.WriteFile(out, nil, 0o644),
@@ -252,8 +252,8 @@ func helpBound(args []string) error {
 	)
 }
 
-// helpCold exports a directory of a file system whose names the kernel forgets.
-func helpCold(args []string) error {
+// childCold exports a directory of a file system whose names the kernel forgets.
+func childCold(args []string) error {
 	image, mnt, state := args[0], args[1], args[2]
 	dir := filepath.Join(mnt, "export")
 	mount := func() error {
@@ -351,8 +351,8 @@ func walk(fs *FS, names ...string) error {
 	return nil
 }
 
-// helpUnprivileged serves a directory of its own as an ordinary user.
-func helpUnprivileged(args []string) error {
+// childUnprivileged serves a directory of its own as an ordinary user.
+func childUnprivileged(args []string) error {
 	fs, err := Open(Config{Dir: args[0], StateDir: args[1]})
 	if err != nil {
 		return err
