@@ -5,17 +5,18 @@
 // # Clients
 //
 // A tree is served by one or more libcephfs clients, because each has one lock. What
-// is asked of an inode goes to one of them for as long as anybody has the inode
-// (homes), so its data, locks and delegations are that one's; what is asked of a name
-// goes to the client of its directory. A directory's number selects its client. All
-// else stays with the client that found or made it, which is its directory's, so that
-// nothing has to be given up by one to be used by the other; where only a Key is
-// known, the number decides.
+// is asked of names goes to the first: an MDS leaves a directory to a client only
+// while no other knows it. What is asked of a file's data goes to the one that the
+// inode's number selects (share), and from then on what is asked of the file as well,
+// so data, locks and delegations of an inode are always the same one's. A file that is
+// made stays with the first until it is closed, since what one was just given it would
+// have to return for the other.
 //
-// Where an inode is known to two of them, the MDS keeps them coherent as it does any
-// two clients: attributes and names are never older than what the MDS allowed the
-// client to keep. Only the place of a directory libcephfs believes to know whatever
-// others do, so a client of its own is asked for that (spare).
+// The MDS keeps them coherent as it does any two clients: attributes, names and data
+// are never older than what the MDS allowed a client to keep, and one that has data to
+// write writes them before another gets to see the file. Only the place of a directory
+// libcephfs believes to know whatever others do, so a client of its own is asked for
+// that (spare).
 //
 // # What libcephfs does not do
 //
@@ -109,35 +110,13 @@ type FS struct {
 	moving   sync.Mutex // held by renames from one directory to another; first of all locks
 	names    nameLocks
 	open     openSet
-	homes    homes
-}
-
-// openSet counts the open Files of each inode: one without a name is still
-// resolved while there are any.
-type openSet struct {
-	mu    sync.Mutex
-	files map[vino]int // Guarded by mu.
-}
-
-func (o *openSet) add(id vino, n int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.files[id] += n; o.files[id] == 0 {
-		delete(o.files, id)
-	}
-}
-
-func (o *openSet) has(id vino) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.files[id] > 0
 }
 
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls), homes: newHomes(cfg.Clients)}
-	fs.open.files = map[vino]int{}
+	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls)}
+	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
@@ -265,7 +244,7 @@ func (fs *FS) Resolve(r *fsal.Req, key fsal.Key) (fsal.Node, error) {
 }
 
 func (fs *FS) find(r *fsal.Req, id vino) (fsal.Node, error) {
-	c := fs.homes.of(id, fs.clientOf(id))
+	c := fs.home(id)
 	k, err := c.begin(r)
 	if err != nil {
 		return nil, err
@@ -275,7 +254,7 @@ func (fs *FS) find(r *fsal.Req, id vino) (fsal.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Nlink == 0 && !fs.open.has(id) || idOf(&st) != id {
+	if st.Nlink == 0 && fs.open.at(id) == nil || idOf(&st) != id {
 		k.m.Put(in)
 		return nil, syscall.ESTALE
 	}

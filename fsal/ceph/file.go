@@ -34,14 +34,14 @@ type file struct {
 }
 
 func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
-	f, err := n.openAs(r, &r.Cred, flags)
+	f, err := n.place().openAs(r, &r.Cred, flags)
 	if err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// openAs opens n on behalf of who.
+// openAs opens n, at its own client, on behalf of who.
 func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file, error) {
 	switch n.typ {
 	case fsal.Regular:
@@ -56,7 +56,7 @@ func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file,
 		return nil, syscall.EROFS
 	}
 	defer n.fs.guards.putBack(n.fs.guards.lift(n.id))
-	k, in, err := n.begin(r)
+	k, in, err := n.here(r)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file,
 func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
 	n.refs.Add(1)
 	n.fs.refs.Add(1)
-	n.fs.open.add(n.id, 1)
+	n.fs.open.add(n.id, n.c)
 	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), gen: gen, in: n.in, fh: fh}
 }
 
@@ -217,7 +217,7 @@ func (f *file) Close() error {
 		m.Close(f.fh)
 	})
 	f.unguard()
-	f.n.fs.open.add(f.n.id, -1)
+	f.n.fs.open.drop(f.n.id)
 	f.n.Put()
 	return nil
 }

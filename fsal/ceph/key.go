@@ -47,12 +47,3 @@ func (fs *FS) parseKey(k *fsal.Key) (id vino, ok bool) {
 	private := id.ino < firstIno && id.ino != rootIno || id.ino == rootIno && fs.root.ino != rootIno
 	return id, !foreign && !private
 }
-
-// clientOf is always the same for an inode, in whichever snapshot.
-func (fs *FS) clientOf(id vino) *client { return fs.clients[spread(id)%uint64(len(fs.clients))] }
-
-// spread is a number from many.
-func spread(id vino) uint64 {
-	const golden = 0x9e3779b97f4a7c15
-	return id.ino * golden >> 32
-}

@@ -189,7 +189,7 @@ func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsa
 }
 
 // bear makes the file whole. It is opened in the same step unless it is to be marked,
-// or was found by its Key meanwhile and is at another client.
+// or was found meanwhile and is open at another client.
 func (n *node) bear(k *call, dir ll.Inode, r *fsal.Req, name string, spec *fsal.CreateSpec) (child *node, fh ll.Fh, d ll.Made, opened bool, err error) {
 	mode := modeOf(&spec.Attr) &^ setIDs
 	opened = spec.Mode != fsal.CreateExclusive
@@ -281,7 +281,7 @@ func (n *node) createAgain(r *fsal.Req, name string, spec *fsal.CreateSpec) (c f
 		}
 		c.Truncated, c.Set = true, fsal.SetSize
 	}
-	f, err := child.openAs(r, who, spec.Open)
+	f, err := child.place().openAs(r, who, spec.Open)
 	if err != nil {
 		return c, err
 	}

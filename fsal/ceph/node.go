@@ -13,13 +13,14 @@ import (
 	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
-// node is an inode at its client.
+// node is an inode at a client.
 type node struct {
-	fs   *FS
-	c    *client
-	id   vino
-	typ  fsal.Type
-	refs atomic.Int32 // its own, and one for each File
+	fs    *FS
+	c     *client
+	id    vino
+	typ   fsal.Type
+	refs  atomic.Int32         // its own, and one for each File
+	moved atomic.Pointer[node] // the same at another client, once it was opened there; it goes with n
 
 	mu  sync.Mutex // taken after c.mu
 	has bool       // whether in is there. Guarded by mu.
@@ -31,11 +32,7 @@ type node struct {
 // inode is another client's, that one is asked when it is used.
 func (fs *FS) node(k call, in ll.Inode, st *ll.Stat) *node {
 	n := &node{fs: fs, id: idOf(st), typ: st.Type}
-	n.c = k.c
-	if n.typ == fsal.Directory {
-		n.c = fs.clientOf(n.id)
-	}
-	n.c = fs.homes.enter(n.id, n.c)
+	n.c = fs.home(n.id)
 	n.refs.Store(1)
 	if n.c == k.c {
 		n.has, n.gen, n.in = true, k.gen, in
@@ -59,11 +56,21 @@ func (n *node) Put() {
 			m.Put(n.in)
 		}
 	})
-	n.fs.homes.leave(n.id)
+	if m := n.moved.Load(); m != nil {
+		m.Put()
+	}
 }
 
-// begin starts a call about n; end must follow.
+// begin starts a call about n, wherever it is by now; end must follow.
 func (n *node) begin(ctx context.Context) (call, ll.Inode, error) {
+	if m := n.moved.Load(); m != nil {
+		n = m
+	}
+	return n.here(ctx)
+}
+
+// here starts a call about n at its own client; end must follow.
+func (n *node) here(ctx context.Context) (call, ll.Inode, error) {
 	k, err := n.c.begin(ctx)
 	if err != nil {
 		return k, ll.Inode{}, err

@@ -76,7 +76,7 @@ func touch(pool *rados.IOContext) error {
 
 // layout asks where the data of new files at the root go to.
 func (fs *FS) layout() (l layout, err error) {
-	k, err := fs.clientOf(fs.root).begin(context.Background())
+	k, err := fs.home(fs.root).begin(context.Background())
 	if err != nil {
 		return l, err
 	}
