@@ -120,7 +120,8 @@ for d in range(%d, %d, %d):
 	})
 }
 
-// lookUp looks all files up, as a client of the server.
+// lookUp looks all files up, as a client of the server: one directory after another,
+// since an MDS reads directories whole and may have no room for all of them.
 func (x pressure) lookUp(round string) sight {
 	x.Helper()
 	s, err := nfs.Mount(x.Context(), x.s.addr, nfs.Config{}, wire.ClientOwner{OwnerID: []byte(round)})
@@ -128,15 +129,16 @@ func (x pressure) lookUp(round string) sight {
 		x.Fatal(err)
 	}
 	defer s.Close()
+	each := *lookups / lookupDirs
 	var next atomic.Int64
 	began := time.Now()
 	x.atOnce(seekers, func(int) error {
 		for {
 			i := int(next.Add(1)) - 1
-			if i >= *lookups {
+			if i >= each*lookupDirs {
 				return nil
 			}
-			if err := lookUpOne(x.Context(), s, fmt.Sprintf("/all/d%d/f%d", i%lookupDirs, i/lookupDirs)); err != nil {
+			if err := lookUpOne(x.Context(), s, fmt.Sprintf("/all/d%d/f%d", i/each, i%each)); err != nil {
 				return err
 			}
 		}

@@ -159,7 +159,7 @@ func (x refusals) write(path, text string) {
 
 func (x refusals) unknownKey() refusal {
 	x.write(x.keyring("stranger"), "[client.stranger]\n\tkey = AQCqZJ5oAAAAABAAPUYXVVYOMc8b0aNmvSYT1Q==\n")
-	return refusal{"/key", "ceph:stranger@" + cephtest.FS + ":/good", "refused the key; compare it with: ceph auth get client.stranger", func() {
+	return refusal{"/key", "ceph:stranger@" + cephtest.FS + ":/good", "; compare it with: ceph auth get client.stranger", func() {
 		x.write(x.keyring("stranger"), x.ceph("auth", "get-or-create", "client.stranger", "mon", "allow r", "mds", "allow rwps", "osd", "allow rw"))
 	}}
 }

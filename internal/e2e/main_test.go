@@ -17,8 +17,7 @@ import (
 
 var (
 	peer = flag.Bool("ganesha", false, "test nfs-ganesha instead, to see what the tests themselves are worth")
-	// ranks takes minutes on a machine that is busy.
-	ranks = flag.Bool("ranks", false, "test CephFS with two active MDS too")
+	long = flag.Bool("long", false, "test CephFS for some minutes more: large trees, and two active MDS")
 
 	prog = flag.String("server", "", "the tidegate to test, instead of a new build")
 )
