@@ -7,7 +7,9 @@ import (
 	"math"
 	"os"
 	"path"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 
@@ -17,16 +19,20 @@ import (
 // memoryNone is a --memory-limit that sets none.
 const memoryNone = "none"
 
-// collect is how much the heap may grow between two garbage collections, in per
-// cent of what is in use. The heap of a server is small beside what its buffers and
-// its file systems take, and collections cost tail latency.
-const collect = 400
+// The heap may grow by roomToGrow at least from one garbage collection to the next,
+// or by what is in use if that is more, but never by more than mostGrowth per cent of
+// it. The heap of a server is small, and collections cost tail latency.
+const (
+	roomToGrow = 32 << 20
+	mostGrowth = 400
+)
 
 // limitMemory tells the Go runtime when to collect garbage, and the log what it
 // was told. What the environment says by GOMEMLIMIT and GOGC stands.
 func limitMemory(s *settings, log *zap.Logger) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collect)
+		debug.SetGCPercent(mostGrowth)
+		watchCollection(mostGrowth)
 	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return nil
@@ -40,6 +46,26 @@ func limitMemory(s *settings, log *zap.Logger) error {
 		log.Info("memory is limited", zap.Int64("bytes", limit))
 	}
 	return nil
+}
+
+// watchCollection sets anew by how many per cent the heap may grow, after every
+// collection, which frees an object of no use.
+func watchCollection(percent int) {
+	runtime.AddCleanup(new([16]byte), func(percent int) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		next := growth(live[0].Value.Uint64())
+		if d := next - percent; d > percent/8 || -d > percent/8 { // to set it stops the world
+			debug.SetGCPercent(next)
+			percent = next
+		}
+		watchCollection(percent)
+	}, percent)
+}
+
+// growth is by how many per cent a heap may grow of which so many bytes are in use.
+func growth(live uint64) int {
+	return int(min(max(roomToGrow*100/max(live, 1), 100), mostGrowth))
 }
 
 // memoryLimit is what --memory-limit comes to on a host with this root directory:

@@ -4,6 +4,8 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +47,31 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("--memory-limit %q: %d, %v", flag, got, err)
 		}
 	}
+}
+
+// A small heap has room, and a large one grows to twice what is in use.
+func TestGrowth(t *testing.T) {
+	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 400, 16 << 20: 200, 32 << 20: 100, 1 << 40: 100} {
+		if got := growth(live); got != want {
+			t.Errorf("with %d bytes in use: by %d %%, not %d", live, got, want)
+		}
+	}
+}
+
+// Every collection is seen, not just the first.
+func TestWatchCollection(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	percent := func() (now int) {
+		now = debug.SetGCPercent(100)
+		debug.SetGCPercent(now)
+		return now
+	}
+	watchCollection(100)
+	until(t, "the growth of a small heap", func() bool { runtime.GC(); return percent() > 100 })
+	heap := make([]byte, 64<<20)
+	until(t, "the growth of a large heap", func() bool { runtime.GC(); return percent() == 100 })
+	runtime.KeepAlive(heap)
 }
 
 // The flag reaches the runtime, whose metrics tell it; the environment comes first.
