@@ -177,6 +177,9 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 	if status := c.cur.grant.refuses(RightChange); status != wire.OK {
 		return status
 	}
+	if err := c.session.Client.MayMake(c.req.Context, o.deny); err != nil {
+		return c.statusOf(err)
+	}
 	made, err := dir.Create(&c.req, name, spec)
 	if err != nil {
 		return c.statusOf(err)

@@ -109,6 +109,13 @@ func (c *Client) passOpen(ctx context.Context, x *OpenRequest) error {
 	return c.pass(ctx, x.kind, &x.Key, x.Delegated)
 }
 
+// MayMake says what OPEN would of a file that is yet to be made. A client that is told
+// to come again must not find it then: it may have been made for who has no right to
+// open it, as one who made it himself has.
+func (c *Client) MayMake(ctx context.Context, deny Share) error {
+	return c.passOpen(ctx, &OpenRequest{Deny: deny})
+}
+
 // Special says whether the client may do I/O on a file without an open of its
 // own, under a special stateid; want 0 is to read in spite of share reservations.
 // Errors: Locked, Grace, Delay while a delegation of another client is on its way
