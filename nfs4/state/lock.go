@@ -19,6 +19,8 @@ type lockOwner struct {
 	name   string
 }
 
+func (x lockOwner) is(y lockOwner) bool { return x == y }
+
 // Locks is what one lock-owner holds on one file: a lock stateid.
 type Locks struct {
 	entry
@@ -165,7 +167,7 @@ func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, 
 	f.mu.Lock()
 	change, _ := f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
 	o.client.store.count.locks.Add(int64(change))
-	f.waiting.leave(l.owner)
+	f.waiting.leave(l.owner.is)
 	f.mu.Unlock()
 	if !x.Write {
 		f.wake(o.client.store) // those who read: it may have been locked for writing
@@ -210,7 +212,7 @@ func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err
 		if x.Wait {
 			f.waiting.join(want)
 		} else {
-			f.waiting.leave(l.owner) // it asks for the last time (RFC 8881, 9.6)
+			f.waiting.leave(l.owner.is) // it asks for the last time (RFC 8881, 9.6)
 		}
 		return holder(held), nil, Denied
 	}
@@ -451,9 +453,10 @@ func (o *Open) release(l *Locks) bool {
 // part ends all that l holds. Called with File.locking.
 func (f *File) part(l *Locks) {
 	f.mu.Lock()
-	l.owner.client.store.count.locks.Add(int64(f.ranges.RemoveOwner(l.owner)))
+	change := f.ranges.RemoveOwners(l.owner.is)
 	delete(f.lockers, l.owner)
 	f.mu.Unlock()
+	l.owner.client.store.count.locks.Add(int64(change))
 	l.closeFile()
 }
 
@@ -466,11 +469,20 @@ func (o *Open) unlockAll(why Error) {
 	f := o.file
 	f.locking.Lock()
 	defer f.locking.Unlock()
+	f.mu.Lock()
+	gone := func(owner lockOwner) bool {
+		l := f.lockers[owner]
+		return l != nil && l.open == o
+	}
+	change := f.ranges.RemoveOwners(gone)
+	f.waiting.leave(gone)
 	for _, l := range o.locks {
-		f.part(l)
-		f.mu.Lock()
-		f.waiting.leave(l.owner)
-		f.mu.Unlock()
+		delete(f.lockers, l.owner)
+	}
+	f.mu.Unlock()
+	o.client.store.count.locks.Add(int64(change))
+	for _, l := range o.locks {
+		l.closeFile()
 		if why == 0 {
 			o.client.stateids.remove(l.index())
 		} else {

@@ -116,3 +116,22 @@ func TestLockStorm(t *testing.T) {
 	wg.Wait()
 	e.checkEmpty()
 }
+
+// BenchmarkCloseLocked is a CLOSE of an open by which many lock-owners locked.
+func BenchmarkCloseLocked(b *testing.B) {
+	for _, owners := range []uint64{1000, 10_000} {
+		b.Run(fmt.Sprint(owners), func(b *testing.B) {
+			e := newEnv(b)
+			c := e.client("a")
+			for b.Loop() {
+				b.StopTimer()
+				id := e.open(c, "o", 1, both, 0)
+				for i := range owners {
+					e.lock(c, e.locking(id, fmt.Sprint(i), true, 2*i, 2*i))
+				}
+				b.StartTimer()
+				e.close(c, id, 1)
+			}
+		})
+	}
+}

@@ -50,8 +50,9 @@ func (w *waiters) join(want ranges.Lock[lockOwner]) {
 	}
 }
 
-func (w *waiters) leave(owner lockOwner) {
-	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return x.lock.Owner == owner })
+// leave takes owners off the queue who are gone.
+func (w *waiters) leave(gone func(lockOwner) bool) {
+	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return gone(x.lock.Owner) })
 }
 
 // before returns a waiter whose turn comes before want's: one that was told

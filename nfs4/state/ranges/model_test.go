@@ -160,10 +160,12 @@ func agreesWithModel(t *rapid.T) {
 			grown += s.Remove(l.Owner, l.Range)
 			m.set(l.Owner, l.Range, none)
 		},
-		"remove owner": func(t *rapid.T) {
+		"remove owners": func(t *rapid.T) {
 			o := rapid.IntRange(0, owners-1).Draw(t, "owner")
-			grown += s.RemoveOwner(o)
-			m.set(o, Range{0, math.MaxUint64}, none)
+			grown += s.RemoveOwners(func(owner int) bool { return owner <= o })
+			for gone := range o + 1 {
+				m.set(gone, Range{0, math.MaxUint64}, none)
+			}
 		},
 		"": func(t *rapid.T) {
 			want := ordered(m.locks())

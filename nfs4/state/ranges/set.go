@@ -128,11 +128,11 @@ func (s *Set[Owner]) Remove(owner Owner, r Range) (change int) {
 	return len(s.locks) - before
 }
 
-// RemoveOwner takes all that owner holds, and returns by how many locks the Set has
-// grown.
-func (s *Set[Owner]) RemoveOwner(owner Owner) (change int) {
+// RemoveOwners takes all that owners hold who are gone, and returns by how many
+// locks the Set has grown.
+func (s *Set[Owner]) RemoveOwners(gone func(Owner) bool) (change int) {
 	before := len(s.locks)
-	s.locks = slices.DeleteFunc(s.locks, func(l held[Owner]) bool { return l.Owner == owner })
+	s.locks = slices.DeleteFunc(s.locks, func(l held[Owner]) bool { return gone(l.Owner) })
 	s.settle(0, len(s.locks))
 	s.shrink()
 	return len(s.locks) - before

@@ -136,7 +136,7 @@ func TestRemove(t *testing.T) {
 	check(t, s, lock("a", 1, 1<<63-1, true), lock("a", 1<<63+1, top-1, true))
 	s.Remove("a", Range{9, top})
 	check(t, s, lock("a", 1, 8, true))
-	s.RemoveOwner("a")
+	s.RemoveOwners(func(owner string) bool { return owner == "a" })
 	check(t, s)
 }
 
