@@ -190,8 +190,10 @@ func TestLockFileDoesNotOpen(t *testing.T) {
 	r, err := a.Open(ctx, x)
 	e.must("OPEN", err)
 	y := e.locking(r.Stateid, "l", false, 0, 9)
-	y.Open = func(Share) (fsal.File, error) { return nil, errDisk }
-	e.refused("a file that does not open", a, y, errDisk)
+	for _, why := range []error{errDisk, syscall.EAGAIN} {
+		y.Open = func(Share) (fsal.File, error) { return nil, why }
+		e.refused("a file that does not open", a, y, why)
+	}
 	y.Open = func(access Share) (fsal.File, error) { // it can be read only
 		if access != ShareRead {
 			return nil, syscall.EROFS
