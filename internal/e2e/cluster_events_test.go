@@ -119,7 +119,7 @@ func death(w *town) {
 func (c *client) looks(path string) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
-		script := "end=$(($(date +%s) + 3)); while test $(date +%s) -lt $end; do stat --cached=never " + path + " >/dev/null || exit; done"
+		script := "end=$(($(date +%s) + 3)); while test $(date +%s) -lt $end; do stat --cached=never " + path + " >/dev/null || exit; sleep .1; done"
 		r, err := c.Run(context.WithoutCancel(c.t.Context()), agent.Command{Args: []string{"/bin/sh", "-c", script}, Limit: limit})
 		if err == nil && r.Status != 0 {
 			err = fmt.Errorf("stat %s: exit status %d: %s", path, r.Status, r.Output)
