@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/fsal/mem"
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/nfs4"
@@ -19,12 +20,13 @@ import (
 // lease is that of the server under test.
 const lease = 2 * time.Second
 
-// gateway is a server of a file system in memory at /mem that can be restarted;
-// what it keeps on record outlives that.
+// gateway is a server of a file system at /mem, in memory unless something else is
+// said, that can be restarted; what it keeps on record outlives that.
 type gateway struct {
 	addr    string
-	fs      *mem.FS
+	fs      fsal.FS
 	disk    *recoverytest.Disk
+	lease   time.Duration
 	program func(rpc.Program) rpc.Program // of the server's, what is served
 	epoch   uint32
 	stop    func() error
@@ -38,7 +40,13 @@ func serve(t *testing.T) string {
 // serveAs starts a server of what program makes of its program.
 func serveAs(t *testing.T, program func(rpc.Program) rpc.Program) *gateway {
 	t.Helper()
-	g := &gateway{addr: "127.0.0.1:0", fs: mem.New(mem.Config{}), disk: recoverytest.NewDisk(), program: program}
+	return serveFS(t, mem.New(mem.Config{}), lease, program)
+}
+
+// serveFS is serveAs for a file system, which is the server's from then on.
+func serveFS(t *testing.T, fs fsal.FS, lease time.Duration, program func(rpc.Program) rpc.Program) *gateway {
+	t.Helper()
+	g := &gateway{addr: "127.0.0.1:0", fs: fs, disk: recoverytest.NewDisk(), lease: lease, program: program}
 	if err := g.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,18 +60,18 @@ func serveAs(t *testing.T, program func(rpc.Program) rpc.Program) *gateway {
 }
 
 // restart cuts all connections off and starts the next run of the server. The
-// files of the last one stay open, but hold no lock.
+// files of the last one stay open, but in memory hold no lock.
 func (g *gateway) restart(context.Context) error {
 	if err := g.stop(); err != nil {
 		return err
 	}
-	g.fs.DropLocks()
+	g.fs.(*mem.FS).DropLocks()
 	return g.start()
 }
 
 func (g *gateway) start() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	ctl, err := grace.Start(ctx, grace.Config{Backend: g.disk.Backend(lease), Period: grace.MinPeriod})
+	ctl, err := grace.Start(ctx, grace.Config{Backend: g.disk.Backend(g.lease), Period: grace.MinPeriod})
 	if err != nil {
 		cancel()
 		return err
@@ -71,7 +79,7 @@ func (g *gateway) start() error {
 	g.epoch++
 	srv, err := nfs4.New(nfs4.Config{
 		State: state.Config{
-			Grace: ctl, Epoch: g.epoch, Lease: lease, Courtesy: lease, Limits: state.DefaultLimits(), Now: time.Now,
+			Grace: ctl, Epoch: g.epoch, Lease: g.lease, Courtesy: g.lease, Limits: state.DefaultLimits(), Now: time.Now,
 		},
 		Exports:   []nfs4.Export{{ID: 1, Path: "/mem", FS: g.fs}},
 		HandleKey: make([]byte, nfs4.HandleKeySize),
