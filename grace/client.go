@@ -161,12 +161,14 @@ func (cl *Client) acknowledgeLoss(ctx context.Context) error {
 
 // Revoke has on record, when it returns nil, that the client lost state: on the
 // files of these handles, or, with none, anywhere. It comes before the grant of
-// what conflicts. After a restart, nothing there can be reclaimed. Errors: Delay.
+// what conflicts. After a restart, nothing there can be reclaimed. Errors: Delay; then
+// nothing may be taken, and a later record does not say that it was.
 func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 	return cl.change(ctx, nil, func() error {
 		if !cl.own.stored.Load() {
 			return nil
 		}
+		revoked, before := cl.revoked, cl.handles
 		full := func() bool { return len(cl.handles)+len(cl.inherited) > recovery.MaxHandles }
 		for _, h := range handles {
 			if full() {
@@ -180,6 +182,7 @@ func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 			cl.revoked, cl.handles = true, nil
 		}
 		if err := cl.put(ctx, cl.record()); err != nil {
+			cl.revoked, cl.handles = revoked, before
 			return err
 		}
 		cl.ctl.forfeit(cl)

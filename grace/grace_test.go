@@ -215,6 +215,24 @@ func TestRevokedHandles(t *testing.T) {
 	})
 }
 
+// What could not be revoked is not on record later.
+func TestFailedRevocation(t *testing.T) {
+	run(t, func(t *testing.T, s *server, disk *recoverytest.Disk) {
+		a := s.holder("a")
+		s.want("revoke", a.Revoke(ctx, "x"), nil)
+		disk.Fail(func(string, string) error { return syscall.EIO })
+		s.want("revoke without storage", a.Revoke(ctx, "y"), Delay)
+		s.want("revoke all without storage", a.Revoke(ctx), Delay)
+		disk.Fail(nil)
+		s.want("another record", grant(a, NewState, true), nil)
+		s.restart()
+		a = s.reclaimer("a")
+		if got := fmt.Sprint(a.Lost([]byte("x")), a.Lost([]byte("y"))); got != "true false" {
+			t.Errorf("lost: %s", got)
+		}
+	})
+}
+
 func TestRevokedInsideGrace(t *testing.T) {
 	run(t, func(t *testing.T, s *server, _ *recoverytest.Disk) {
 		s.holder("a")
