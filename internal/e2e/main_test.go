@@ -19,6 +19,8 @@ var (
 	peer = flag.Bool("ganesha", false, "test nfs-ganesha instead, to see what the tests themselves are worth")
 	long = flag.Bool("long", false, "test CephFS for some minutes more: large trees, and two active MDS")
 
+	uncached = flag.Bool("uncached", false, "test servers that keep nothing of file systems at hand")
+
 	prog = flag.String("server", "", "the tidegate to test, instead of a new build")
 )
 

@@ -80,6 +80,9 @@ func tidegate(t *testing.T, s *server, exports []export) []string {
 		t.Fatal("the server does not build: ", err)
 	}
 	args := []string{prog, "serve", "--listen", s.addr, "--state-dir", s.state, "--lease", lease.String(), "--log-level", "info", "--monitor", ""}
+	if *uncached {
+		args = append(args, "--cache-objects", "0")
+	}
 	for _, e := range exports {
 		args = append(args, "--export", e.dir+"="+e.pseudo)
 	}
