@@ -31,9 +31,11 @@ run: build
 test:
 	@FUZZTIME=$(FUZZTIME) scripts/test.sh
 
-# All that needs Ceph and cgo, gateways of a cluster among it; some minutes more.
+# All that needs Ceph and cgo, gateways of a cluster among it, two active MDS and
+# 200,000 lookups where it wants a client to remember few; many minutes more.
 test-ceph:
 	go test -race -tags ceph,pacific -p 1 -timeout 30m ./cluster/... ./recovery/... ./fsal/ceph/... ./mdcache ./cmd/tidegate
+	go test -race -timeout 60m -parallel 1 -run '^TestCeph' ./internal/e2e -long -lookups 200000
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

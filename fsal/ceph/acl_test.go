@@ -36,6 +36,9 @@ fs.setxattr(%q, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struc
 `, x.cfg.Path+"/f")); err != nil {
 		t.Fatal(err)
 	}
+	if a, err := c.Node.Getattr(request(0)); err != nil || a.Mode != 0o660 {
+		t.Errorf("the mode is %o, want the mask in the group's place: %v", a.Mode, err)
+	}
 	const both = fsal.MayRead | fsal.MayWrite
 	for _, y := range []struct {
 		what string
