@@ -1,0 +1,83 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/internal/cephtest"
+)
+
+// asked is how many requests an MDS has had from all of its clients.
+func (x rig) asked(c *cephtest.Cluster) int64 {
+	x.Helper()
+	out, err := c.Ceph("tell", "mds."+cephtest.FS+":0", "perf", "dump", "mds_server")
+	if err != nil {
+		x.Fatal(err)
+	}
+	var dump struct {
+		Server struct {
+			Requests int64 `json:"handle_client_request"`
+		} `json:"mds_server"`
+	}
+	if err := json.Unmarshal([]byte(out), &dump); err != nil {
+		x.Fatal(err)
+	}
+	return dump.Server.Requests
+}
+
+// list returns the sizes of all that is in a directory.
+func (x rig) list(dir fsal.Node) map[string]uint64 {
+	x.Helper()
+	sizes := map[string]uint64{}
+	eof, err := dir.Readdir(request(0), 0, fsal.WantAttr|fsal.WantKey, func(e *fsal.DirEntry) bool {
+		sizes[e.Name] = e.Attr.Size
+		return true
+	})
+	if err != nil || !eof {
+		x.Fatal(eof, err)
+	}
+	return sizes
+}
+
+// TestListAgain lists a directory that nobody changes, for which no MDS is asked, and
+// then one that another client has changed.
+func TestListAgain(t *testing.T) {
+	const files, times = 20, 300
+	x := newRig(t, 1)
+	fs := x.open()
+	defer fs.Retire()
+	root := x.root(fs)
+	defer root.Put()
+	for i := range files {
+		made, err := root.Create(request(0), fmt.Sprint("f", i), fsal.CreateSpec{Open: fsal.OpenRead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.File.Close()
+		made.Node.Put()
+	}
+	x.list(root)
+	before := x.asked(shared)
+	for range times {
+		if n := len(x.list(root)); n != files {
+			t.Fatalf("%d entries of %d", n, files)
+		}
+	}
+	if n := x.asked(shared) - before; n > times/2 { // some are the client's own, each second
+		t.Errorf("the MDS had %d requests for %d listings", n, times)
+	}
+	program := "fd = fs.open('%[1]s/f3', 'r+', 0o644); fs.write(fd, b'12345', 0); fs.close(fd); fs.close(fs.open('%[1]s/new', 'w', 0o644)); fs.unlink('%[1]s/f4')"
+	if _, err := shared.Python(fmt.Sprintf(program, x.cfg.Path)); err != nil {
+		t.Fatal(err)
+	}
+	after := x.list(root)
+	_, added := after["new"]
+	_, removed := after["f4"]
+	if len(after) != files || !added || removed || after["f3"] != 5 {
+		t.Errorf("after changes by another client: %v", after)
+	}
+}
