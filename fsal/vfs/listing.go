@@ -85,8 +85,8 @@ func (l *listing) run(s *stream, emit func(*fsal.DirEntry) bool) (eof bool, err 
 		if emitted == read {
 			return true, nil
 		}
-		if more && emitted == 0 && l.want != 0 && l.search == nil {
-			l.callHelp()
+		if more && emitted == lotsRead && l.want != 0 && l.search == nil {
+			l.callHelp() // the directory is not one of the many that are small
 		}
 		b := &l.lots[emitted%lotsRead]
 		l.await(b)
