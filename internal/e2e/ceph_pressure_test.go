@@ -42,6 +42,7 @@ func TestCephPressure(t *testing.T) {
 	x.s.start()
 	atStart := x.see()
 	stop := x.watch()
+	defer stop()
 	first := x.lookUp("first")
 	again := x.lookUp("again")
 	eventually(t, "the MDS has what it wants", 30*time.Second, func() bool { return x.see().caps <= 2*mostCaps })
