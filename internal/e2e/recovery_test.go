@@ -89,20 +89,7 @@ func TestStateOutlivesKills(t *testing.T) {
 	rival.wants("ok", "nag w 0 1")
 	holder.wants("ok", "probe locks")
 
-	// At first each kill is followed by another as soon as a client is back.
-	var one, two pauses
-	again := 0
-	for killed := 0; killed < kills; killed++ {
-		s.restart()
-		if again < duringGrace && s.returning() {
-			s.restart()
-			again++
-			killed++
-			two.add(holder.goesOn())
-		} else {
-			one.add(holder.goesOn())
-		}
-	}
+	one, two, again := s.killed(kills, duringGrace, holder)
 	t.Logf("%d kills, %d of them while clients came back: the longest pauses were %v; with two kills %v",
 		kills, again, one, two)
 	if again < duringGrace {
@@ -127,6 +114,23 @@ func TestStateOutlivesKills(t *testing.T) {
 	taker.wants("kept", "read 0 4")
 	keeper.quit()
 	taker.wants("ok", "flock w")
+}
+
+// killed kills and starts the server so often, and reports the pauses that holder made.
+// At first each kill is followed by another as soon as a client is back.
+func (s *server) killed(kills, duringGrace int, holder *puppet) (one, two pauses, again int) {
+	for killed := 0; killed < kills; killed++ {
+		s.restart()
+		if again < duringGrace && s.returning() {
+			s.restart()
+			again++
+			killed++
+			two.add(holder.goesOn())
+		} else {
+			one.add(holder.goesOn())
+		}
+	}
+	return one, two, again
 }
 
 // returning waits until a client has come back in the grace period; false if

@@ -58,6 +58,44 @@ func (s *server) logged(pattern string) {
 	})
 }
 
+// diskTrouble is what befalls the disk with the records, and how it is mended.
+type diskTrouble struct {
+	before, after func(t *testing.T, disk string) // the start
+	mend          func(t *testing.T, disk string)
+	says          string
+}
+
+// run has a client mount at dir, and ask for a lock meanwhile.
+func (d *diskTrouble) run(t *testing.T, c *client, dir string) {
+	disk := smallDisk(t)
+	s := newServer(t, export{"mem:", "/mem"}).with("--recovery-dir", filepath.Join(disk, "recovery"))
+	if d.before != nil {
+		d.before(t, disk)
+	}
+	s.start()
+	if d.after != nil {
+		d.after(t, disk)
+	}
+	c.mount(s, "/mem", dir, "vers=4.2")
+	opened := make(chan *puppet, 1)
+	p := c.puppet("p", dir+"/f")
+	p.begin("lock w 0 0", opened)
+	s.logged(d.says)
+	c.run("/usr/bin/stat", dir) // what needs no record goes on
+	if g := s.grace(); len(opened) != 0 || g.Failures == 0 {
+		t.Errorf("granted without a record: %+v", g)
+	}
+	d.mend(t, disk)
+	first(t, opened, time.Minute)
+	p.wants("ok", "write 0 granted")
+	p.wants("ok", "sync")
+	if g := s.grace(); len(g.Clients) != 1 || !g.Clients[0].Recorded {
+		t.Errorf("granted without a record: %+v", g)
+	}
+	p.quit()
+	c.run("/bin/umount", dir)
+}
+
 // What the server cannot record it does not grant: clients wait, it says why, and
 // when the storage works again all goes on.
 func TestRecoveryDirFails(t *testing.T) {
@@ -65,11 +103,7 @@ func TestRecoveryDirFails(t *testing.T) {
 	needTidegate(t)
 	t.Parallel()
 	c := bootClient(t)
-	for name, test := range map[string]struct {
-		before, after func(t *testing.T, disk string) // the start
-		mend          func(t *testing.T, disk string)
-		says          string
-	}{
+	for name, test := range map[string]diskTrouble{
 		"full at the start": {
 			before: fill,
 			mend:   removeFiller,
@@ -107,34 +141,7 @@ func TestRecoveryDirFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, disk := c.on(t), smallDisk(t)
-			s := newServer(t, export{"mem:", "/mem"}).with("--recovery-dir", filepath.Join(disk, "recovery"))
-			if test.before != nil {
-				test.before(t, disk)
-			}
-			s.start()
-			if test.after != nil {
-				test.after(t, disk)
-			}
-			dir := "/mnt/" + strings.ReplaceAll(name, " ", "-")
-			c.mount(s, "/mem", dir, "vers=4.2")
-			opened := make(chan *puppet, 1)
-			p := c.puppet("p", dir+"/f")
-			p.begin("lock w 0 0", opened)
-			s.logged(test.says)
-			c.run("/usr/bin/stat", dir) // what needs no record goes on
-			if g := s.grace(); len(opened) != 0 || g.Failures == 0 {
-				t.Errorf("granted without a record: %+v", g)
-			}
-			test.mend(t, disk)
-			first(t, opened, time.Minute)
-			p.wants("ok", "write 0 granted")
-			p.wants("ok", "sync")
-			if g := s.grace(); len(g.Clients) != 1 || !g.Clients[0].Recorded {
-				t.Errorf("granted without a record: %+v", g)
-			}
-			p.quit()
-			c.run("/bin/umount", dir)
+			test.run(t, c.on(t), "/mnt/"+strings.ReplaceAll(name, " ", "-"))
 		})
 	}
 }
@@ -199,17 +206,24 @@ func TestRecoveryDirRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := recovery(t)
 			test.harm(t, dir)
-			_, stderr, status := command(t, "serve", "--listen", freeAddr(t), "--export", "mem:=/mem", "--recovery-dir", dir)
-			line, rest, _ := strings.Cut(stderr, "\n")
-			if status != 2 || rest != "" {
-				t.Errorf("exit status %d, standard error %q; want 2 and one line", status, stderr)
-			}
-			for _, says := range test.says {
-				if !strings.Contains(line, says) {
-					t.Errorf("%q does not mention %q", line, says)
-				}
-			}
+			refusesRecords(t, dir, test.says...)
 		})
+	}
+}
+
+// refusesRecords wants a start with records in dir to be refused in one line that says
+// all that.
+func refusesRecords(t *testing.T, dir string, says ...string) {
+	t.Helper()
+	_, stderr, status := command(t, "serve", "--listen", freeAddr(t), "--export", "mem:=/mem", "--recovery-dir", dir)
+	line, rest, _ := strings.Cut(stderr, "\n")
+	if status != 2 || rest != "" {
+		t.Errorf("exit status %d, standard error %q; want 2 and one line", status, stderr)
+	}
+	for _, text := range says {
+		if !strings.Contains(line, text) {
+			t.Errorf("%q does not mention %q", line, text)
+		}
 	}
 }
 
