@@ -93,7 +93,7 @@ func New(fs fsal.FS, cfg Config) *FS {
 	c := &FS{
 		FS: fs, cfg: cfg, tick: time.Duration(fs.Limits().ChangeTickNanos),
 		table: newTable(int(min(int64(cfg.Nodes), cfg.Bytes/4/nodeCost))),
-		names: newBounded[name, link](cfg.Bytes/4, linkCost+16), pieces: newBounded[position, piece](cfg.Bytes/2, 1<<10),
+		names: newBounded[name, link](cfg.Bytes/4, linkCost), pieces: newBounded[position, piece](cfg.Bytes/2, 1<<10),
 		changes: &changes{now: clock{time.Now()}.now}, stop: stop, done: make(chan struct{}),
 	}
 	if teller, ok := fs.(fsal.Teller); ok && cfg.Attr > 0 {

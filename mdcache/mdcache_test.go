@@ -24,20 +24,17 @@ var small = Config{Nodes: 32, Bytes: 64 << 10, Chunk: 8, Attr: time.Hour, Idle: 
 func request() *fsal.Req { return &fsal.Req{Context: context.Background()} }
 
 func TestMem(t *testing.T) {
-	for name, cfg := range map[string]Config{"default": DefaultConfig(5000), "small": small} {
-		t.Run(name, func(t *testing.T) {
-			fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
-				fs := New(mem.New(mem.Config{}), cfg)
-				t.Cleanup(func() { fs.Close() })
-				return fsaltest.Target{
-					FS: fs, Privileged: true, Devices: true,
-					Small: func(_ *testing.T, bytes, files uint64) fsal.FS {
-						return New(mem.New(mem.Config{Bytes: bytes, Files: files}), cfg)
-					},
-				}
-			})
-		})
-	}
+	fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
+		cfg := DefaultConfig(5000)
+		fs := New(mem.New(mem.Config{}), cfg)
+		t.Cleanup(func() { fs.Close() })
+		return fsaltest.Target{
+			FS: fs, Privileged: true, Devices: true,
+			Small: func(_ *testing.T, bytes, files uint64) fsal.FS {
+				return New(mem.New(mem.Config{Bytes: bytes, Files: files}), cfg)
+			},
+		}
+	})
 }
 
 func openDir(t testing.TB, dir, state string) *vfs.FS {

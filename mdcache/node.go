@@ -137,13 +137,13 @@ func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 		return nil, err
 	}
 	settled := n.settled(&dir)
-	if child, known := n.find(name, dir.Change); known && settled {
+	if child, missing, known := n.find(name, dir.Change); known && settled {
 		have, err := n.access(r, &dir, fsal.MayExecute)
 		switch {
 		case err != nil || have == 0: // the file system says it in its own way
-		case child == nil:
+		case missing:
 			return nil, syscall.ENOENT
-		case child.get():
+		case child != nil && child.get():
 			return child.self, nil
 		}
 	}
@@ -151,10 +151,10 @@ func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 	switch {
 	case err == nil:
 		child := n.fs.keep(found)
-		n.note(name, link{child, dir.Change, settled})
+		n.note(name, child, dir.Change, settled)
 		return child.self, nil
 	case errors.Is(err, syscall.ENOENT):
-		n.note(name, link{nil, dir.Change, settled})
+		n.note(name, nil, dir.Change, settled)
 	}
 	return nil, n.see(err)
 }
@@ -173,7 +173,7 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Crea
 		return made, n.see(err)
 	}
 	child := n.fs.keep(made.Node)
-	n.note(name, link{to: child})
+	n.note(name, child, 0, false)
 	made.Node = child.self
 	return made, nil
 }
@@ -184,7 +184,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 		return nil, set, dir, n.see(err)
 	}
 	child := n.fs.keep(made)
-	n.note(name, link{to: child})
+	n.note(name, child, 0, false)
 	return child.self, set, dir, nil
 }
 
