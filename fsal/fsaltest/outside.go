@@ -46,8 +46,7 @@ func delegations(e *env) {
 		}
 		d.Undelegate()
 		d.Undelegate()
-		// What those users had may still be on its way back.
-		e.eventually("delegate again", func() error { return d.Delegate(e.r, write) })
+		e.ok(d.Delegate(e.r, write), "delegate again")
 		e.close(f) // undelegates
 	}
 	e.unlink(e.dir, "f")
