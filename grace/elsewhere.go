@@ -27,8 +27,9 @@ func (c *Controller) Awaited(ctx context.Context, name string) error {
 }
 
 // Other reports whether a run may be the last of another server that has clients on
-// record, and a session, if it is not "", one of theirs. To hear from anybody else that it is over, a client would give up what it
-// holds, unless it may reclaim it: only that server, or its next run, can tell.
+// record, and a session, if it is not "", one of theirs. To hear from anybody else that
+// it is over, a client would give up what it holds, unless it may reclaim it: only that
+// server, or its next run, can tell.
 func (c *Controller) Other(ctx context.Context, run uint64, session string) bool {
 	if c.cfg.Running == nil {
 		return false
