@@ -82,8 +82,9 @@ type Locker interface {
 	// offsets, EBADF where the File is not open for reading (ReadLock) or writing
 	// (WriteLock).
 	Lock(r *Req, t LockType, off, n uint64) error
-	// Test returns a lock of somebody else that keeps such a one from being set, by
-	// whatever the File was opened for; one of type Unlock if there is none.
+	// Test returns somebody else's lock in the way of such a one, whatever the File
+	// is open for, and one of type Unlock if there is none. EAGAIN or EBUSY where it
+	// cannot be told now, EINVAL as Lock.
 	Test(r *Req, t LockType, off, n uint64) (Lock, error)
 }
 
