@@ -155,6 +155,10 @@ func changeOnce(t *testing.T, do func(r *fsal.Req, root fsal.Node) error) {
 				t.Errorf("%s, %q: got %s, want %s", when, path, got, want)
 			}
 		}
+		got, err := f.Getattr(r)
+		if want, gone := innerOf(f).Getattr(r); got.Nlink != want.Nlink || got.Change != want.Change || err != gone {
+			t.Errorf("%s, held: got %+v, %v, want %+v, %v", when, got, err, want, gone)
+		}
 		if got, want := listed(cached, fsal.Cred{}, "", both, 3), listed(plain, fsal.Cred{}, "", both, 3); got != want {
 			t.Errorf("%s: got names\n%s\nwant\n%s", when, got, want)
 		}
