@@ -151,6 +151,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	if err := fs.checkPool(); err != nil {
 		return nil, err
 	}
+	fs.endOthers()
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}

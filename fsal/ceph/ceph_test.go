@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -136,7 +137,12 @@ func TestConformance(t *testing.T) {
 func TestClients(t *testing.T) {
 	for _, clients := range []int{2, 4} {
 		t.Run(fmt.Sprint(clients), func(t *testing.T) {
-			fsaltest.Run(t, func(t *testing.T) fsaltest.Target { return target(t, clients) })
+			fsaltest.Run(t, func(t *testing.T) fsaltest.Target {
+				if path.Base(t.Name()) == "Delegations" {
+					t.Skip("a file is not delegated while another client of the export knows it")
+				}
+				return target(t, clients)
+			})
 		})
 	}
 }

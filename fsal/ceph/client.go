@@ -157,12 +157,27 @@ func (c *client) settle(gen uint64, give func(*ll.Mount)) {
 }
 
 // identity is the export's; further clients number theirs.
-func (c *client) identity() ll.Identity {
-	id := ll.Identity{UUID: c.fs.cfg.Identity, Timeout: sessionTimeout, Recall: uint32(fsal.RecallLimit.Seconds())}
-	if c.index > 0 && id.UUID != "" {
-		id.UUID = fmt.Sprint(id.UUID, "-", c.index)
+func (fs *FS) identity(index int) ll.Identity {
+	id := ll.Identity{UUID: fs.cfg.Identity, Timeout: sessionTimeout, Recall: uint32(fsal.RecallLimit.Seconds())}
+	if index > 0 && id.UUID != "" {
+		id.UUID = fmt.Sprint(id.UUID, "-", index)
 	}
 	return id
+}
+
+// endOthers ends the sessions of further clients that a predecessor had, its spare one
+// among them, which this run may not mount: until then they would keep others waiting.
+func (fs *FS) endOthers() {
+	if fs.cfg.Identity == "" {
+		return
+	}
+	for i := len(fs.clients); ; i++ {
+		found, err := ll.EndSession(unsafe.Pointer(fs.conn.Cluster()), fs.cfg.FS, fs.identity(i))
+		if !found || err != nil {
+			return
+		}
+		fs.cfg.Log.Info("ended a client of the run before", zap.String("export", fs.cfg.name()), zap.Int("client", i))
+	}
 }
 
 // mount makes the client of the present generation, after ending the session of
@@ -170,7 +185,7 @@ func (c *client) identity() ll.Identity {
 func (c *client) mount() error {
 	cfg := &c.fs.cfg
 	begin := func() (*ll.Mount, bool, error) {
-		return ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.identity(), c.fs.releases.sink())
+		return ll.NewMount(unsafe.Pointer(c.fs.conn.Cluster()), cfg.FS, cfg.Path, c.fs.identity(c.index), c.fs.releases.sink())
 	}
 	m, refused, err := begin()
 	if refused {

@@ -20,7 +20,7 @@ func (c *Config) seconds() string { return strconv.Itoa(int(c.Timeout.Seconds() 
 // settings are what this package relies on, whatever ceph.conf says.
 func (c *Config) settings() [][2]string {
 	seconds := c.seconds()
-	return [][2]string{
+	s := [][2]string{
 		{"client_mount_timeout", seconds},
 		{"rados_mon_op_timeout", seconds},
 		// libcephfs itself judges permissions, ACLs among them.
@@ -30,6 +30,12 @@ func (c *Config) settings() [][2]string {
 		// A session that was lost is not patched up behind our back.
 		{"client_reconnect_stale", "false"},
 	}
+	if c.Clients > 1 {
+		// As long as the client that made a file might open it again, no other may
+		// keep its data or have it delegated.
+		s = append(s, [2]string{"client_caps_release_delay", "1"})
+	}
+	return s
 }
 
 // chatter is the option for what libcephfs keeps in mind of each call, in case that

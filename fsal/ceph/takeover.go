@@ -18,14 +18,14 @@ func (c *client) evictPredecessor(m *ll.Mount) error {
 	found, err := cfg.find(c.fs.conn)
 	for rank := range found.ranks {
 		if err == nil {
-			err = evict(m, fmt.Sprint(found.name, ":", rank), c.identity().UUID)
+			err = evict(m, fmt.Sprint(found.name, ":", rank), c.fs.identity(c.index).UUID)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: another user's client %s is in the way, until it is too old or you say: ceph tell mds.%s:0 client evict client_metadata.uuid=%s (%w)",
-			cfg.name(), c.identity().UUID, found.name, c.identity().UUID, err)
+			cfg.name(), c.fs.identity(c.index).UUID, found.name, c.fs.identity(c.index).UUID, err)
 	}
-	cfg.Log.Warn("evicted another user's client", zap.String("export", cfg.name()), zap.String("identity", c.identity().UUID))
+	cfg.Log.Warn("evicted another user's client", zap.String("export", cfg.name()), zap.String("identity", c.fs.identity(c.index).UUID))
 	return nil
 }
 

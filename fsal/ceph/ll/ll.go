@@ -11,6 +11,7 @@ package ll
 /*
 #cgo CFLAGS: -D_FILE_OFFSET_BITS=64 -O2 -Wall
 #cgo LDFLAGS: -lcephfs
+#include <errno.h>
 #include <stdlib.h>
 #include "shim.h"
 #cgo noescape tg_root
@@ -110,6 +111,19 @@ func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) 
 		return nil, false, check(r)
 	}
 	return m, r > 0, nil
+}
+
+// EndSession ends the session of whoever has the identity, if there is one, as a
+// successor does.
+func EndSession(cluster unsafe.Pointer, fs string, id Identity) (found bool, err error) {
+	cfs, cuuid := C.CString(fs), C.CString(id.UUID)
+	defer C.free(unsafe.Pointer(cfs))
+	defer C.free(unsafe.Pointer(cuuid))
+	r := C.tg_end_session(cluster, cfs, cuuid)
+	if r == -C.ENOENT {
+		return false, nil
+	}
+	return r == 0, check(r)
 }
 
 // Address is where the client is, as the monitors list it when it is blocked; "" if

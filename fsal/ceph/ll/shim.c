@@ -98,6 +98,19 @@ fail:
 	return r;
 }
 
+int tg_end_session(void *rados, const char *fs, const char *uuid)
+{
+	tg_mount *m;
+	int r = prepare(rados, fs, &m);
+	if (r < 0)
+		return r;
+	r = ceph_start_reclaim(m, uuid, CEPH_RECLAIM_RESET);
+	if (r == 0)
+		ceph_finish_reclaim(m);
+	ceph_release(m);
+	return r;
+}
+
 int tg_command(tg_mount *m, const char *mds, const char *command, char **out, size_t *n)
 {
 	char *status = NULL;

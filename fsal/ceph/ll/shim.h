@@ -40,6 +40,8 @@ struct tg_entry {
 
 int tg_mount_start(void *rados, const char *fs, const char *path, const char *uuid, unsigned timeout, unsigned recall, int events, tg_mount **out);
 
+int tg_end_session(void *rados, const char *fs, const char *uuid);
+
 int tg_command(tg_mount *m, const char *mds, const char *command, char **out, size_t *n);
 
 int tg_root(tg_mount *m, Inode **out, tg_stat *st);
