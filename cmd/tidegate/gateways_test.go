@@ -473,7 +473,7 @@ func outage(t *testing.T, found func(...string) *town) {
 	}
 	select {
 	case err := <-came:
-		t.Errorf("a client that cannot be recorded is given state: %v", err)
+		t.Fatalf("a client that cannot be recorded is given state: %v", err)
 	default:
 	}
 	freeze(syscall.SIGCONT)

@@ -32,14 +32,11 @@ func waitsForTheDead(t *testing.T, found func(...string) *town) {
 	a.kill()
 	var late sync.WaitGroup
 	ask := func(f func(context.Context) error) {
-		began := make(chan struct{})
 		late.Go(func() {
-			close(began)
 			if err := patient(ctx, func() error { return f(ctx) }); err != nil && !client.IsStatus(err, wire.ErrDenied) {
 				t.Error(err)
 			}
 		})
-		<-began
 	}
 	// More than there are calls to CephFS at a time wait for the size of the file.
 	var crowd []*holder
