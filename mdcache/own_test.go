@@ -8,76 +8,84 @@ import (
 	"github.com/tidegate/tidegate/fsal"
 )
 
-// TestEachChange: every way to change an object shows at once in what was kept of it,
-// of its other names' objects, and of its directory.
-func TestEachChange(t *testing.T) {
-	file := func(do func(r *fsal.Req, f fsal.File) error) func(r *fsal.Req, root fsal.Node) error {
-		return func(r *fsal.Req, root fsal.Node) error {
-			n, err := root.Lookup(r, "f")
-			if err != nil {
-				return err
-			}
-			defer n.Put()
-			f, err := n.Open(r, fsal.OpenRead|fsal.OpenWrite)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			return do(r, f)
+// change is a way to change f or the names in a directory.
+type change func(r *fsal.Req, root fsal.Node) error
+
+// ofFile is a change of f by a File.
+func ofFile(do func(r *fsal.Req, f fsal.File) error) change {
+	return ofNode(func(r *fsal.Req, n fsal.Node) error {
+		f, err := n.Open(r, fsal.OpenRead|fsal.OpenWrite)
+		if err != nil {
+			return err
 		}
-	}
-	object := func(do func(r *fsal.Req, n fsal.Node) error) func(r *fsal.Req, root fsal.Node) error {
-		return func(r *fsal.Req, root fsal.Node) error {
-			n, err := root.Lookup(r, "f")
-			if err != nil {
-				return err
-			}
-			defer n.Put()
-			return do(r, n)
+		defer f.Close()
+		return do(r, f)
+	})
+}
+
+// ofNode is a change of f.
+func ofNode(do func(r *fsal.Req, n fsal.Node) error) change {
+	return func(r *fsal.Req, root fsal.Node) error {
+		n, err := root.Lookup(r, "f")
+		if err != nil {
+			return err
 		}
+		defer n.Put()
+		return do(r, n)
 	}
-	for name, do := range map[string]func(r *fsal.Req, root fsal.Node) error{
-		"write": file(func(r *fsal.Req, f fsal.File) error {
+}
+
+func changesOfData() map[string]change {
+	return map[string]change{
+		"write": ofFile(func(r *fsal.Req, f fsal.File) error {
 			_, _, err := f.WriteAt(r, []byte("x"), 1<<20, fsal.Unstable)
 			return err
 		}),
-		"allocate":   file(func(r *fsal.Req, f fsal.File) error { return f.(fsal.Allocator).Allocate(r, 0, 1<<20) }),
-		"deallocate": file(func(r *fsal.Req, f fsal.File) error { return f.(fsal.Allocator).Deallocate(r, 0, 4096) }),
-		"copy": file(func(r *fsal.Req, f fsal.File) error {
+		"allocate":   ofFile(func(r *fsal.Req, f fsal.File) error { return f.(fsal.Allocator).Allocate(r, 0, 1<<20) }),
+		"deallocate": ofFile(func(r *fsal.Req, f fsal.File) error { return f.(fsal.Allocator).Deallocate(r, 0, 4096) }),
+		"copy": ofFile(func(r *fsal.Req, f fsal.File) error {
 			_, err := f.(fsal.Copier).CopyFrom(r, f, 0, 1<<20, 4096)
 			return err
 		}),
-		"mode": object(func(r *fsal.Req, n fsal.Node) error {
-			_, _, err := n.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o600})
-			return err
-		}),
-		"size": object(func(r *fsal.Req, n fsal.Node) error {
+		"size": ofNode(func(r *fsal.Req, n fsal.Node) error {
 			_, _, err := n.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetSize, Size: 5})
 			return err
 		}),
-		"set an attribute": object(func(r *fsal.Req, n fsal.Node) error {
+		"truncate": func(r *fsal.Req, root fsal.Node) error {
+			return created(root.Create(r, "f", fsal.CreateSpec{Attr: fsal.SetAttr{Mask: fsal.SetSize}, Open: fsal.OpenWrite}))
+		},
+	}
+}
+
+func created(made fsal.Created, err error) error {
+	if err == nil {
+		made.File.Close()
+		made.Node.Put()
+	}
+	return err
+}
+
+func changesOfAttributes() map[string]change {
+	return map[string]change{
+		"mode": ofNode(func(r *fsal.Req, n fsal.Node) error {
+			_, _, err := n.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o600})
+			return err
+		}),
+		"set an attribute": ofNode(func(r *fsal.Req, n fsal.Node) error {
 			_, err := n.(fsal.Xattrs).SetXattr(r, "new", nil, fsal.XattrEither)
 			return err
 		}),
-		"remove an attribute": object(func(r *fsal.Req, n fsal.Node) error {
+		"remove an attribute": ofNode(func(r *fsal.Req, n fsal.Node) error {
 			_, err := n.(fsal.Xattrs).RemoveXattr(r, "old")
 			return err
 		}),
-		"truncate": func(r *fsal.Req, root fsal.Node) error {
-			made, err := root.Create(r, "f", fsal.CreateSpec{Attr: fsal.SetAttr{Mask: fsal.SetSize}, Open: fsal.OpenWrite})
-			if err == nil {
-				made.File.Close()
-				made.Node.Put()
-			}
-			return err
-		},
+	}
+}
+
+func changesOfNames() map[string]change {
+	return map[string]change{
 		"create": func(r *fsal.Req, root fsal.Node) error {
-			made, err := root.Create(r, "made", fsal.CreateSpec{Open: fsal.OpenWrite})
-			if err == nil {
-				made.File.Close()
-				made.Node.Put()
-			}
-			return err
+			return created(root.Create(r, "made", fsal.CreateSpec{Open: fsal.OpenWrite}))
 		},
 		"make": func(r *fsal.Req, root fsal.Node) error {
 			made, _, _, err := root.Make(r, "made", fsal.MakeSpec{Type: fsal.Directory})
@@ -87,13 +95,10 @@ func TestEachChange(t *testing.T) {
 			return err
 		},
 		"link": func(r *fsal.Req, root fsal.Node) error {
-			n, err := root.Lookup(r, "f")
-			if err != nil {
+			return ofNode(func(r *fsal.Req, n fsal.Node) error {
+				_, err := root.Link(r, n, "made")
 				return err
-			}
-			defer n.Put()
-			_, err = root.Link(r, n, "made")
-			return err
+			})(r, root)
 		},
 		"unlink": func(r *fsal.Req, root fsal.Node) error {
 			_, err := root.Unlink(r, "f")
@@ -111,14 +116,22 @@ func TestEachChange(t *testing.T) {
 			_, _, err := root.Rename(r, "g", root, "f")
 			return err
 		},
-	} {
-		t.Run(name, func(t *testing.T) { changeOnce(t, do) })
 	}
 }
 
-// changeOnce makes a directory in which f is also h, has do change it when all is
-// kept, and wants the answers of the file system.
-func changeOnce(t *testing.T, do func(r *fsal.Req, root fsal.Node) error) {
+// TestEachChange: every way to change an object shows at once in what was kept of it,
+// of its other names' objects, and of its directory.
+func TestEachChange(t *testing.T) {
+	for _, kind := range []map[string]change{changesOfData(), changesOfAttributes(), changesOfNames()} {
+		for name, do := range kind {
+			t.Run(name, func(t *testing.T) { changeOnce(t, do) })
+		}
+	}
+}
+
+// changeable is a directory in which f is also h.
+func changeable(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"f", "g"} {
 		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 8192), 0o644); err != nil {
@@ -131,6 +144,13 @@ func changeOnce(t *testing.T, do func(r *fsal.Req, root fsal.Node) error) {
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// changeOnce has do change a directory when all is kept of it, and wants the answers of
+// the file system.
+func changeOnce(t *testing.T, do change) {
+	dir := changeable(t)
 	cached, plain, _ := believing(t, dir)
 	cached.tick = 0
 	r := request()
