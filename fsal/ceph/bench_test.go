@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,64 +168,103 @@ func (p *pair) run(b *testing.B) {
 	b.ReportMetric(float64(took[1])/float64(took[0]), "ratio")
 }
 
-// BenchmarkClients reads and creates with 16 threads, through one libcephfs client
-// and through four, each thread with a file and a directory of its own.
+// side is an export of BenchmarkClients, with a file and a directory for each thread.
+type side struct {
+	nodes [benchThreads]fsal.Node
+	files [benchThreads]fsal.File
+	dirs  [benchThreads]fsal.Node
+	room  [benchThreads][small]byte
+}
+
+const benchThreads = 16
+
+func newSide(b *testing.B, clients int) *side {
+	x := newRig(b, clients)
+	fs := x.open()
+	b.Cleanup(func() { fs.Retire() })
+	root := x.root(fs)
+	b.Cleanup(root.Put)
+	r, s := request(0), &side{}
+	for i := range benchThreads {
+		var err error
+		if s.dirs[i], _, _, err = root.Make(r, fmt.Sprint("d", i), fsal.MakeSpec{Type: fsal.Directory}); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(s.dirs[i].Put)
+		c, err := s.dirs[i].Create(r, "f", fsal.CreateSpec{Open: rw})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.nodes[i] = c.Node
+		b.Cleanup(c.Node.Put)
+		if _, _, err := c.File.WriteAt(r, make([]byte, large), 0, fsal.FileSync); err != nil {
+			b.Fatal(err)
+		}
+		c.File.Close()
+		if s.files[i], err = c.Node.Open(r, rw); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { s.files[i].Close() })
+	}
+	return s
+}
+
+// BenchmarkClients compares an export of one libcephfs client with one of four, for 16
+// threads at once, each with a file and a directory of its own. The two take turns, as
+// in BenchmarkCalls.
 func BenchmarkClients(b *testing.B) {
-	const threads = 16
-	for _, clients := range []int{1, 4} {
-		b.Run(fmt.Sprint(clients), func(b *testing.B) {
-			x := newRig(b, clients)
-			fs := x.open()
-			defer fs.Retire()
-			root := x.root(fs)
-			defer root.Put()
-			r := request(0)
-			var dirs [threads]fsal.Node
-			var files [threads]fsal.Created
-			block := make([]byte, 4<<10)
-			for i := range threads {
-				var err error
-				if dirs[i], _, _, err = root.Make(r, fmt.Sprint("d", i), fsal.MakeSpec{Type: fsal.Directory}); err != nil {
-					b.Fatal(err)
-				}
-				defer dirs[i].Put()
-				if files[i], err = dirs[i].Create(r, "f", fsal.CreateSpec{Open: rw}); err != nil {
-					b.Fatal(err)
-				}
-				defer files[i].Node.Put()
-				defer files[i].File.Close()
-				if _, _, err := files[i].File.WriteAt(r, block, 0, fsal.FileSync); err != nil {
-					b.Fatal(err)
+	sides := [...]*side{newSide(b, 1), newSide(b, 4)}
+	r := request(0)
+	at := func(i int) uint64 { return uint64(i) % (large / small) * small }
+	for _, x := range []struct {
+		name string
+		each int // calls of a thread in its turn
+		do   func(s *side, thread, i int) error
+	}{
+		{"getattr", 1000, func(s *side, t, _ int) error { _, err := s.nodes[t].Getattr(r); return err }},
+		{"read4K", 1000, func(s *side, t, i int) error {
+			_, _, err := s.files[t].ReadAt(r, s.room[t][:], at(i))
+			return err
+		}},
+		{"write4K", 1000, func(s *side, t, i int) error {
+			_, _, err := s.files[t].WriteAt(r, s.room[t][:], at(i), fsal.Unstable)
+			return err
+		}},
+		{"create", 10, func(s *side, t, _ int) error {
+			c, err := s.dirs[t].Create(r, fmt.Sprint("x", serial.Add(1)), fsal.CreateSpec{Open: rw})
+			if err == nil {
+				c.File.Close()
+				c.Node.Put()
+			}
+			return err
+		}},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			var took [len(sides)]time.Duration
+			for turn := 0; b.Loop(); turn++ {
+				for i := range sides {
+					way := (turn + i) % len(sides)
+					began := time.Now()
+					together(b, x.each, func(t, i int) error { return x.do(sides[way], t, i) })
+					took[way] += time.Since(began)
 				}
 			}
-			b.Run("read4K", func(b *testing.B) {
-				together(b, threads, func(i, _ int) error {
-					_, _, err := files[i].File.ReadAt(r, make([]byte, 4<<10), 0)
-					return err
-				})
-			})
-			b.Run("create", func(b *testing.B) {
-				together(b, threads, func(i, _ int) error {
-					c, err := dirs[i].Create(r, fmt.Sprint("x", serial.Add(1)), fsal.CreateSpec{Open: rw})
-					if err == nil {
-						c.File.Close()
-						c.Node.Put()
-					}
-					return err
-				})
-			})
+			per := float64(b.N * benchThreads * x.each)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(took[0])/per, "ns/one")
+			b.ReportMetric(float64(took[1])/per, "ns/four")
+			b.ReportMetric(float64(took[1])/float64(took[0]), "ratio")
 		})
 	}
 }
 
-// together shares b.N calls among threads.
-func together(b *testing.B, threads int, do func(thread, i int) error) {
-	var next atomic.Int64
+// together has each thread make so many calls.
+func together(b *testing.B, each int, do func(thread, i int) error) {
 	var all sync.WaitGroup
-	for t := range threads {
+	for t := range benchThreads {
 		all.Go(func() {
-			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-				if err := do(t, int(i)); err != nil {
+			for i := range each {
+				if err := do(t, i); err != nil {
 					b.Error(err)
 					return
 				}
