@@ -5,6 +5,7 @@ package ceph
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -49,6 +50,29 @@ func (x rig) sessions() (n int) {
 		}
 	}
 	return n
+}
+
+// TestOpenDirectory checks that a directory stays where it is listed.
+func TestOpenDirectory(t *testing.T) {
+	x := newRig(t, 4)
+	fs := x.open()
+	defer fs.Retire()
+	root := x.root(fs)
+	defer root.Put()
+	r := request(0)
+	for i := range 8 {
+		d, _, _, err := root.Make(r, fmt.Sprint(i), fsal.MakeSpec{Type: fsal.Directory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Put()
+		if _, err := d.Open(r, fsal.OpenRead); err != syscall.EISDIR {
+			t.Error("open: ", err)
+		}
+		if _, err := d.Readdir(r, 0, 0, func(*fsal.DirEntry) bool { return true }); err != nil || d.(*node).moved.Load() != nil {
+			t.Error("it moved: ", err)
+		}
+	}
 }
 
 // TestMovedData checks that a file that is made by one client and opened by another has

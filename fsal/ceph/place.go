@@ -2,7 +2,11 @@
 
 package ceph
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/tidegate/tidegate/fsal"
+)
 
 // openSet says where files are open, and how often. One without a name is still
 // resolved while it is.
@@ -63,9 +67,9 @@ func (fs *FS) share(id vino) *client {
 }
 
 // place returns the node that a file is opened by. Where that is another client's, n
-// stays with it.
+// stays with it. What is no file has no data to share out.
 func (n *node) place() *node {
-	if len(n.fs.clients) == 1 {
+	if len(n.fs.clients) == 1 || n.typ != fsal.Regular {
 		return n
 	}
 	c := n.fs.open.at(n.id)
