@@ -3,9 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/cmd/nfsbench/load"
@@ -19,6 +21,36 @@ type listing struct {
 	CPU     float64 `json:"cpu_seconds"`
 	Before  uint64  `json:"memory_before"`
 	After   uint64  `json:"memory_after"`
+}
+
+// lists reads all directories in turn, so many times, and returns of each what took
+// the median of times.
+func (s *settings) lists(ctx context.Context, of []server, rounds int, out io.Writer) ([]listing, error) {
+	runs := make([][]listing, len(of))
+	for range rounds {
+		for i, x := range of {
+			l, err := s.list(ctx, x, out)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", x.Name, err)
+			}
+			runs[i] = append(runs[i], l)
+		}
+	}
+	all := make([]listing, len(of))
+	for i := range runs {
+		all[i] = middle(runs[i])
+	}
+	return all, nil
+}
+
+// middle is the listing that took the median of times, with the memory before the
+// first of them and after the last.
+func middle(runs []listing) listing {
+	before, after := runs[0].Before, runs[len(runs)-1].After
+	slices.SortFunc(runs, func(a, b listing) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	l := runs[len(runs)/2]
+	l.Before, l.After = before, after
+	return l
 }
 
 // list reads one directory and prints what that took.

@@ -110,6 +110,7 @@ func compareCommand() *cobra.Command {
 
 func listCommand() *cobra.Command {
 	var s settings
+	var rounds int
 	cmd := &cobra.Command{
 		Use:   "list NAME=HOST[:PORT]/directory[@PID] ...",
 		Short: "Read whole directories, with attributes",
@@ -122,17 +123,17 @@ func listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var all []listing
-			for _, of := range servers {
-				l, err := s.list(cmd.Context(), of, cmd.OutOrStdout())
-				if err != nil {
-					return failure{err}
-				}
-				all = append(all, l)
+			if rounds < 1 {
+				return fmt.Errorf("--rounds %d: at least one", rounds)
+			}
+			all, err := s.lists(cmd.Context(), servers, rounds, cmd.OutOrStdout())
+			if err != nil {
+				return failure{err}
 			}
 			return writeJSON(s.json, all)
 		},
 	}
 	s.flags(cmd)
+	cmd.Flags().IntVar(&rounds, "rounds", 1, "how often all of them are read in turn; the median counts")
 	return cmd
 }

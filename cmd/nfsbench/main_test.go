@@ -22,7 +22,7 @@ func TestWrongArguments(t *testing.T) {
 		"", "host", "a b", "host/x --op fly", "host/x --clients 0", "host/x --depth -1", "host/x --minor 0",
 		"host/x --duration 0s", "host/x --rate -1", "host/x --beside fly", "--no-such-flag",
 		"compare", "compare a=h/x", "compare h/x h/y", "compare a=h/x@one b=h/y", "compare a=h/x b=h/y --alternations 0",
-		"list", "list host", "memory", "memory host", "memory a=h/x --idlers -1", "memory a=h/x --depth 0", "limits", "limits --dir a --ceph b", "limits --dir a --duration 0s", "report", "report /no/such/file",
+		"list", "list host", "list a=h/x --rounds 0", "memory", "memory host", "memory a=h/x --idlers -1", "memory a=h/x --depth 0", "limits", "limits --dir a --ceph b", "limits --dir a --duration 0s", "report", "report /no/such/file",
 		"echo --listen nowhere",
 	} {
 		var out, errOut bytes.Buffer
@@ -99,6 +99,13 @@ func TestCompare(t *testing.T) {
 	}
 	if err != io.EOF {
 		t.Errorf("the picture: %v", err)
+	}
+}
+
+func TestMiddle(t *testing.T) {
+	runs := []listing{{Seconds: 9, CPU: 1, Before: 1, After: 2}, {Seconds: 3, CPU: 2, Before: 2, After: 3}, {Seconds: 4, CPU: 3, Before: 3, After: 4}}
+	if got, want := middle(runs), (listing{Seconds: 4, CPU: 3, Before: 1, After: 4}); got != want {
+		t.Errorf("%+v, not %+v", got, want)
 	}
 }
 
