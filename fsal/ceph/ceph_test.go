@@ -101,8 +101,10 @@ func (x rig) root(fs *FS) fsal.Node {
 	return n
 }
 
-func target(t *testing.T, clients int) fsaltest.Target {
-	x := newRig(t, clients)
+func target(t *testing.T, clients int) fsaltest.Target { return newRig(t, clients).target(t, shared) }
+
+// target is what the conformance suite tests, in the rig's directory of c.
+func (x rig) target(t *testing.T, c *cephtest.Cluster) fsaltest.Target {
 	now := x.open()
 	t.Cleanup(func() { now.Retire() })
 	return fsaltest.Target{
@@ -121,7 +123,7 @@ func target(t *testing.T, clients int) fsaltest.Target {
 			return now
 		},
 		Lose: func() {
-			if n, err := shared.Evict(x.cfg.Identity); err != nil || n != clients {
+			if n, err := c.Evict(x.cfg.Identity); err != nil || n != x.cfg.Clients {
 				t.Error("evict: ", n, err)
 			}
 		},
