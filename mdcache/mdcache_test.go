@@ -141,7 +141,7 @@ func TestNeverStale(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
-	for i := range 20_000 {
+	for i := range 10_000 {
 		step := outside(dice, dir)
 		if dice.IntN(2) == 0 {
 			step = inside(dice, cached)
