@@ -207,6 +207,7 @@ func cephTwoRanks(x cephRig) {
 	})
 	_, err = x.cluster.Python(fmt.Sprintf(`fs.setxattr(%q, "ceph.dir.pin.distributed", b"1", 0)`, x.dir))
 	x.must("distribute directories", err)
+	x.each(map[string]func(cephRig){"conformance": cephConformance})
 	posix(x.T, x.c, notOnCeph...)
 }
 
