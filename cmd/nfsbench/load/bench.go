@@ -9,8 +9,14 @@ import (
 	"time"
 )
 
+// renewEvery is well within any lease.
+const renewEvery = 10 * time.Second
+
 // Bench is a load that is ready to run. Its methods are for one goroutine.
 type Bench struct {
+	busy    sync.Mutex    // held by whoever uses the workers
+	closed  chan struct{} // closed by Close
+	renewed chan struct{} // closed when nobody renews leases any more
 	job     Job
 	op      *op
 	top     string // the directory made for it, in the export
@@ -29,8 +35,11 @@ func New(ctx context.Context, t Target, job Job) (*Bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bench{job: job, op: o, top: fmt.Sprintf("nfsbench.%s.%d.%d", host, os.Getpid(), time.Now().UnixNano())}
-	if err := b.start(ctx, t); err != nil {
+	b := &Bench{job: job, op: o, top: fmt.Sprintf("nfsbench.%s.%d.%d", host, os.Getpid(), time.Now().UnixNano()),
+		closed: make(chan struct{}), renewed: make(chan struct{})}
+	err = b.start(ctx, t)
+	go b.renew(ctx)
+	if err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	return b, nil
@@ -71,6 +80,29 @@ func (b *Bench) start(ctx context.Context, t Target) error {
 	})
 }
 
+// renew keeps the leases while others have their turn.
+func (b *Bench) renew(ctx context.Context) {
+	defer close(b.renewed)
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.closed:
+			return
+		case <-tick.C:
+		}
+		if !b.busy.TryLock() {
+			continue
+		}
+		for _, c := range b.clients {
+			if c.session != nil {
+				c.workers[0].do(ctx) // what it answers, the next run says
+			}
+		}
+		b.busy.Unlock()
+	}
+}
+
 // each calls f for all workers at once, and returns an error of one of them.
 func (b *Bench) each(f func(*worker) error) error {
 	var wg sync.WaitGroup
@@ -96,6 +128,8 @@ func (b *Bench) each(f func(*worker) error) error {
 // Run measures for d, or until ctx ends. It calls mark, if not nil, when the clock
 // begins to run and when it stops.
 func (b *Bench) Run(ctx context.Context, d time.Duration, mark func(running bool)) (Result, error) {
+	b.busy.Lock()
+	defer b.busy.Unlock()
 	if mark == nil {
 		mark = func(bool) {}
 	}
@@ -153,6 +187,8 @@ func (b *Bench) pace(begin time.Time, worker int) pace {
 
 // Close removes what was made, and ends the sessions.
 func (b *Bench) Close(ctx context.Context) error {
+	close(b.closed)
+	<-b.renewed
 	var err error
 	if len(b.workers) > 0 && b.workers[0].top != nil {
 		err = b.each(func(w *worker) error { return w.clean(ctx) })
