@@ -45,7 +45,7 @@ func (s *Session) comparable(fh wire.FH) wire.Bitmap {
 }
 
 // attempts is how often an attribute that changes by itself is read and verified.
-const attempts = 20
+const attempts = 500
 
 func verifySame(t *T) {
 	s := t.Session()
