@@ -82,7 +82,7 @@ func (s *subject) io(size int) (read, write pair) {
 }
 
 func (s *subject) create() pair {
-	r, dir := request(0), s.root.(*node).in
+	r, dir := request(0), s.root.(*node).found.Load().in
 	return pair{"create",
 		func(i int) error {
 			c, err := s.root.Create(r, fmt.Sprint("fsal", i), fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
@@ -112,7 +112,7 @@ func BenchmarkCalls(b *testing.B) {
 	defer root.Put()
 	s := newSubject(b, fs, root)
 	defer s.put()
-	r, in := request(0), s.c.Node.(*node).in
+	r, in := request(0), s.c.Node.(*node).found.Load().in
 	getattr := pair{"getattr",
 		func(int) error { _, err := s.c.Node.Getattr(r); return err },
 		func(int) error { _, err := s.m.Getattr(in); return err }}
@@ -121,7 +121,7 @@ func BenchmarkCalls(b *testing.B) {
 			_, err := s.list.Readdir(r, 0, fsal.WantAttr|fsal.WantKey, func(*fsal.DirEntry) bool { return true })
 			return err
 		},
-		func(int) error { return readPlain(s.m, s.list.(*node).in) }}
+		func(int) error { return readPlain(s.m, s.list.(*node).found.Load().in) }}
 	readSmall, writeSmall := s.io(small)
 	readLarge, writeLarge := s.io(large)
 	for _, p := range []pair{getattr, readSmall, readLarge, writeSmall, writeLarge, s.create(), readdir} {

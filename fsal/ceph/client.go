@@ -42,6 +42,7 @@ type client struct {
 	journal
 	dozing atomic.Bool   // no call waits for an MDS
 	awake  chan struct{} // buffered by one
+	looked atomic.Uint64 // when prod looked after calls, as turns.now
 }
 
 // loss is how a generation ended.
@@ -51,7 +52,9 @@ type loss struct {
 }
 
 func newClient(fs *FS, index int) *client {
-	return &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}, awake: make(chan struct{}, 1)}
+	c := &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}, awake: make(chan struct{}, 1)}
+	c.looked.Store(fs.turns.now())
+	return c
 }
 
 // call is one use of a client.
@@ -66,16 +69,18 @@ type call struct {
 
 // begin waits for its turn; end must follow. EAGAIN while there is no mount.
 func (c *client) begin(ctx context.Context) (call, error) {
-	k, err := c.enter(ctx)
+	k, err := c.take(ctx, true)
 	if err == nil {
-		c.watched(k.turn)
+		c.rouse()
 	}
 	return k, err
 }
 
 // enter is begin for a call that asks no MDS.
-func (c *client) enter(ctx context.Context) (call, error) {
-	turn, err := c.fs.turns.take(ctx)
+func (c *client) enter(ctx context.Context) (call, error) { return c.take(ctx, false) }
+
+func (c *client) take(ctx context.Context, asks bool) (call, error) {
+	turn, err := c.fs.turns.take(ctx, c, asks)
 	if err != nil {
 		return call{}, err
 	}

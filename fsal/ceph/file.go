@@ -73,7 +73,7 @@ func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
 	n.refs.Add(1)
 	n.fs.refs.Add(1)
 	n.fs.open.add(n.id, n.c)
-	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), gen: gen, in: n.in, fh: fh}
+	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), gen: gen, in: n.found.Load().in, fh: fh}
 }
 
 // begin starts a call about f; end must follow.

@@ -22,10 +22,15 @@ type node struct {
 	refs  atomic.Int32         // its own, and one for each File
 	moved atomic.Pointer[node] // the same at another client, once it was opened there; it goes with n
 
-	mu  sync.Mutex // taken after c.mu
-	has bool       // whether in is there. Guarded by mu.
-	gen uint64     // of in. Guarded by mu.
-	in  ll.Inode   // Guarded by mu.
+	found atomic.Pointer[located] // nil: nowhere yet. Changed under mu.
+	first located                 // what found is at first
+	mu    sync.Mutex              // held to find it anew; taken after c.mu
+}
+
+// located is an inode in a generation of its client.
+type located struct {
+	gen uint64
+	in  ll.Inode
 }
 
 // node makes a Node of an inode found by k, whose reference it takes. Where the
@@ -35,7 +40,8 @@ func (fs *FS) node(k call, in ll.Inode, st *ll.Stat) *node {
 	n.c = fs.home(n.id)
 	n.refs.Store(1)
 	if n.c == k.c {
-		n.has, n.gen, n.in = true, k.gen, in
+		n.first = located{k.gen, in}
+		n.found.Store(&n.first)
 	} else {
 		k.m.Put(in)
 	}
@@ -51,11 +57,9 @@ func (n *node) Put() {
 	if n.refs.Add(-1) > 0 {
 		return
 	}
-	n.c.settle(n.gen, func(m *ll.Mount) {
-		if n.has {
-			m.Put(n.in)
-		}
-	})
+	if at := n.found.Load(); at != nil {
+		n.c.settle(at.gen, func(m *ll.Mount) { m.Put(at.in) })
+	}
 	if m := n.moved.Load(); m != nil {
 		m.Put()
 	}
@@ -84,14 +88,17 @@ func (n *node) here(ctx context.Context) (call, ll.Inode, error) {
 
 // inode is n's in the generation of k.
 func (n *node) inode(k *call) (ll.Inode, error) {
+	if at := n.found.Load(); at != nil && at.gen == k.gen {
+		return at.in, nil
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.has && n.gen == k.gen {
-		return n.in, nil
+	if at := n.found.Load(); at != nil && at.gen == k.gen {
+		return at.in, nil
 	}
 	in, _, err := k.resolve(n.id)
 	if err == nil {
-		n.has, n.gen, n.in = true, k.gen, in
+		n.found.Store(&located{k.gen, in})
 	}
 	return in, err
 }

@@ -194,7 +194,7 @@ func (s *Stat) from(c *C.tg_stat) {
 	mode := uint32(c.stx_mode)
 	*s = Stat{Snap: uint64(c.stx_dev), Attr: fsal.Attr{
 		Mode: mode & 0o7777, Nlink: uint32(c.stx_nlink), UID: uint32(c.stx_uid), GID: uint32(c.stx_gid),
-		Size: uint64(c.stx_size), Used: uint64(c.stx_blocks) << 9, Ino: uint64(c.stx_ino), Change: uint64(C.tg_version(c)),
+		Size: uint64(c.stx_size), Used: uint64(c.stx_blocks) << 9, Ino: uint64(c.stx_ino), Change: version(c),
 		Atime: timeOf(&c.stx_atime), Mtime: timeOf(&c.stx_mtime), Ctime: timeOf(&c.stx_ctime), Btime: timeOf(&c.stx_btime),
 	}}
 	if t := mode >> 12; t < uint32(len(types)) {
@@ -203,6 +203,11 @@ func (s *Stat) from(c *C.tg_stat) {
 	if s.Type == fsal.BlockDevice || s.Type == fsal.CharDevice {
 		s.Major, s.Minor = major(uint64(c.stx_rdev)), minor(uint64(c.stx_rdev))
 	}
+}
+
+// version is tg_version without a call into C.
+func version(c *C.tg_stat) uint64 {
+	return uint64(c.stx_ino)<<C.TG_VERSION_BITS | uint64(c.stx_version)&(1<<C.TG_VERSION_BITS-1)
 }
 
 // CephFS keeps device numbers as Linux's new_encode_dev has them.
