@@ -197,7 +197,7 @@ func (x refusals) noPool() refusal {
 func (x refusals) silentMonitor(source string) (conf string, r refusal) {
 	conf = filepath.Join(x.TempDir(), "ceph.conf")
 	x.write(conf, "[global]\nmon host = [v2:127.0.0.1:1/0]\nkeyring = "+x.keyring("nfs")+"\n")
-	return conf, refusal{"/silent", source, "no monitor of [v2:127.0.0.1:1/0] answered within 10s; check mon_host and the network", func() {
+	return conf, refusal{"/silent", source, "no monitor of [v2:127.0.0.1:1/0] answered within 10s: connection timed out; check mon_host and the network", func() {
 		text, err := os.ReadFile(x.cluster.Conf())
 		if err != nil {
 			x.Fatal(err)
