@@ -5,8 +5,6 @@ package rados
 import (
 	"context"
 	"time"
-
-	"github.com/ceph/go-ceph/rados"
 )
 
 const (
@@ -29,7 +27,7 @@ func (p *Pool) Notify(ctx context.Context, oid string) error {
 
 // Watch implements cluster.Pool.
 func (p *Pool) Watch(ctx context.Context, oid string, changed func()) (stop func(), err error) {
-	w, err := p.bell.Watch(oid)
+	b, err := hang(p.bell, oid)
 	if err != nil {
 		return nil, failed(oid, err)
 	}
@@ -37,21 +35,21 @@ func (p *Pool) Watch(ctx context.Context, oid string, changed func()) (stop func
 	done := make(chan struct{})
 	p.bells.Go(func() {
 		defer close(done)
-		p.attend(ctx, oid, w, changed)
+		p.attend(ctx, oid, b, changed)
 	})
 	return func() { cancel(); <-done }, nil
 }
 
 // attend calls changed for each notification until ctx ends. When the watch
 // breaks, and until there is a new one, anything may have been missed.
-func (p *Pool) attend(ctx context.Context, oid string, w *rados.Watcher, changed func()) {
-	for w != nil {
-		broken := follow(ctx, w, changed)
-		drop(w)
-		w = nil
-		for broken && w == nil {
+func (p *Pool) attend(ctx context.Context, oid string, b *bell, changed func()) {
+	for b != nil {
+		broken := b.listen(ctx, changed)
+		b.remove()
+		b = nil
+		for broken && b == nil {
 			changed()
-			if w, _ = p.bell.Watch(oid); w != nil {
+			if b, _ = hang(p.bell, oid); b != nil {
 				changed() // since the last of these calls
 				break
 			}
@@ -61,46 +59,5 @@ func (p *Pool) attend(ctx context.Context, oid string, w *rados.Watcher, changed
 				return
 			}
 		}
-	}
-}
-
-// follow returns whether the watch broke; else ctx ended.
-func follow(ctx context.Context, w *rados.Watcher, changed func()) (broken bool) {
-	for {
-		select {
-		case n := <-w.Events():
-			n.Ack(nil)
-			changed()
-		case <-w.Errors():
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// drop ends a watch, and takes what it has to say until then.
-func drop(w *rados.Watcher) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		events, errs := w.Events(), w.Errors()
-		for events != nil || errs != nil {
-			select {
-			case n, ok := <-events:
-				if !ok {
-					events = nil
-					continue
-				}
-				n.Ack(nil)
-			case _, ok := <-errs:
-				if !ok {
-					errs = nil
-				}
-			}
-		}
-	}()
-	if w.Delete() == nil {
-		<-done
 	}
 }
