@@ -17,7 +17,7 @@ import (
 // taken is wasted, so it is not many.
 const (
 	lotNames = 16
-	lotsRead = 4
+	lotsRead = 8
 	// lookers bounds the goroutines that help with one listing.
 	lookers = 3
 )

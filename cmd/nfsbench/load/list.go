@@ -22,12 +22,16 @@ func List(ctx context.Context, t Target) (n int, err error) {
 	return n, err
 }
 
+// listSize is how much Linux asks for in the end as it reads a large directory: as much
+// as of a file.
+const listSize = 1 << 20
+
 // list reads a directory to its end.
 func (w *worker) list(ctx context.Context, path string, mask wire.Bitmap, take func([]wire.Entry)) (dir wire.FH, err error) {
 	if dir, err = w.walk(ctx, path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	args := wire.ReaddirArgs{DirCount: readdirSize, MaxCount: readdirSize, AttrRequest: mask}
+	args := wire.ReaddirArgs{DirCount: listSize, MaxCount: listSize, AttrRequest: mask}
 	for {
 		reply, err := w.do(ctx, wire.PutFHArgs{Object: dir}, args)
 		if err != nil {
