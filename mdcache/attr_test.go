@@ -30,15 +30,21 @@ func believing(t *testing.T, dir string) (cached *FS, plain fsal.FS, expire func
 }
 
 // settle waits until what was changed up to now has a Change that no later change has.
-func settle(t *testing.T, tick time.Duration) {
+func settle(t testing.TB, tick time.Duration) {
 	t.Helper()
 	probe := filepath.Join(t.TempDir(), "probe")
 	for from := time.Now(); ; {
 		if err := os.WriteFile(probe, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if info, err := os.Stat(probe); err != nil || info.ModTime().Sub(from) > tick {
+		info, err := os.Stat(probe)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case info.ModTime().Sub(from) > tick:
 			return
+		case time.Since(from) > 10*time.Second:
+			t.Fatal("times of files stand still")
 		}
 	}
 }

@@ -426,7 +426,7 @@ func BenchmarkHit(b *testing.B) {
 	plain := openDir(b, dir, b.TempDir())
 	cached := New(plain, DefaultConfig(5000))
 	defer cached.Close()
-	time.Sleep(2 * cached.tick)
+	settle(b, cached.tick)
 	for name, fs := range map[string]fsal.FS{"cached": cached, "plain": plain} {
 		r := &fsal.Req{Context: context.Background(), Cred: fsal.Cred{UID: 1001, GID: 1001}}
 		root, err := fs.Root(r)
