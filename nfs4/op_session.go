@@ -77,7 +77,7 @@ func (c *compound) exchangeID(a wire.ExchangeIDArgs) wire.Status {
 	if err := c.awaited(x.Owner); err != nil {
 		return c.statusOf(err)
 	}
-	r, err := c.srv.state.ExchangeID(x)
+	r, err := c.srv.state.ExchangeID(c.req.Context, x)
 	if err != nil {
 		return c.statusOf(err)
 	}
@@ -108,7 +108,7 @@ func (c *compound) createSession(a wire.CreateSessionArgs) wire.Status {
 	case slices.ContainsFunc(a.SecParms, unknownGSS):
 		return wire.ErrNoEnt
 	}
-	ss, err := c.srv.state.CreateSession(state.CreateSession{
+	ss, err := c.srv.state.CreateSession(c.req.Context, state.CreateSession{
 		Client:    state.ClientID(a.ClientID),
 		Sequence:  a.Sequence,
 		Principal: c.principal(),

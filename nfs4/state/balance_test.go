@@ -109,7 +109,7 @@ func TestSlotsFloor(t *testing.T) {
 	r := e.exchange(incarnation("b", 1))
 	x := createOf(r.ID, r.Sequence)
 	x.Fore.MaxRequests = 2
-	small, err := e.CreateSession(x)
+	small, err := e.CreateSession(ctx, x)
 	e.must("CREATE_SESSION", err)
 	e.balance()
 	ss.checkHighest(t, 63, fewSlots-1)

@@ -68,8 +68,24 @@ type Exchanged struct {
 }
 
 // ExchangeID finds or makes the record of a client owner: the nine cases of
-// RFC 8881, 18.35.4. Errors: ClIDInUse, NoEnt, NotSame, Perm, Resource.
-func (s *Store) ExchangeID(x ExchangeID) (Exchanged, error) {
+// RFC 8881, 18.35.4. Errors: ClIDInUse, NoEnt, NotSame, Perm, Resource, Delay.
+func (s *Store) ExchangeID(ctx context.Context, x ExchangeID) (Exchanged, error) {
+	for {
+		r, idle, err := s.exchangeID(x)
+		if idle == nil {
+			return r, err
+		}
+		if !idle.bar(func() bool { return !idle.live() }) {
+			return Exchanged{}, Delay
+		}
+		if err := s.forget(ctx, idle); err != nil {
+			return Exchanged{}, err
+		}
+	}
+}
+
+// exchangeID is ExchangeID, but for a client that is to be forgotten before: idle.
+func (s *Store) exchangeID(x ExchangeID) (r Exchanged, idle *Client, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	o := s.owners[string(x.Owner)]
@@ -80,34 +96,34 @@ func (s *Store) ExchangeID(x ExchangeID) (Exchanged, error) {
 		o.shared = true
 		s.cfg.Callbacks.Duplicate(d)
 		if s.cfg.RefuseDuplicates {
-			return Exchanged{}, ClIDInUse
+			return r, nil, ClIDInUse
 		}
 	}
 	old := o.confirmed
 	if x.Update {
-		return s.updateLocked(old, x)
+		r, err = s.updateLocked(old, x)
+		return r, nil, err
 	}
 	if old != nil && old.Principal != x.Principal {
 		if old.live() {
-			return Exchanged{}, ClIDInUse // case 3
+			return r, nil, ClIDInUse // case 3
 		}
-		s.forgetLocked(old)
-		old = nil
+		return r, old, nil
 	}
 	if old != nil && old.Verifier == x.Verifier {
 		old.describe(x) // case 2
-		return old.exchangedLocked(), nil
+		return old.exchangedLocked(), nil, nil
 	}
 	if o.unconfirmed != nil {
 		s.forgetLocked(o.unconfirmed) // case 4
 	}
 	c, err := s.addLocked(x) // cases 1, 3, 4 and 5
 	if err != nil {
-		return Exchanged{}, err
+		return r, nil, err
 	}
 	o.confirmed, o.unconfirmed = old, c
 	s.owners[c.Owner] = o
-	return c.exchangedLocked(), nil
+	return c.exchangedLocked(), nil, nil
 }
 
 // updateLocked serves cases 6 to 9.
@@ -187,14 +203,10 @@ func (c *Client) live() bool {
 	return !c.expired() && c.holds()
 }
 
-// confirmLocked makes c its owner's confirmed record; the state of the one
-// before goes at once (RFC 8881, 18.36.4, phase 3). Called with Store.mu.
+// confirmLocked makes c its owner's confirmed record, which has none. Called with
+// Store.mu.
 func (s *Store) confirmLocked(c *Client) {
 	o := s.owners[c.Owner]
-	if old := o.confirmed; old != nil {
-		o.replaced(old)
-		s.forgetLocked(old)
-	}
 	o.confirmed, o.unconfirmed = c, nil
 	c.confirmed = true
 	c.grace = s.cfg.Grace.Admit(c.Owner, c.Principal.String(), c.address().String())

@@ -94,7 +94,7 @@ func TestExchangeID(t *testing.T) {
 				}
 				x := incarnation("host", tt.verifier)
 				x.Update, x.Principal = tt.update, tt.principal
-				r, err := e.ExchangeID(x)
+				r, err := e.ExchangeID(ctx, x)
 				if err != tt.err {
 					t.Fatalf("%v, want %v", err, tt.err)
 				}
@@ -124,7 +124,7 @@ func (e *env) checkConfirms(r Exchanged, p Principal, before ...ClientID) {
 	e.Helper()
 	x := createOf(r.ID, r.Sequence)
 	x.Principal = p
-	if _, err := e.CreateSession(x); err != nil {
+	if _, err := e.CreateSession(ctx, x); err != nil {
 		e.Fatalf("CREATE_SESSION: %v", err)
 	}
 	for _, id := range before {
@@ -138,6 +138,22 @@ func (e *env) checkConfirms(r Exchanged, p Principal, before ...ClientID) {
 	e.checkEmpty()
 }
 
+// Case 3: a request under way is not cut off.
+func TestCollisionWaits(t *testing.T) {
+	e := newEnv(t)
+	ss := e.session(incarnation("host", 1))
+	sl, _, err := ss.Begin(Request{Sequence: 1, Principal: alice}, nil)
+	e.must("a request", err)
+	x := incarnation("host", 1)
+	x.Principal = mallory
+	_, err = e.ExchangeID(ctx, x)
+	e.want("EXCHANGE_ID while it runs", err, Delay)
+	sl.End(nil, false)
+	if r := e.exchange(x); r.ID == ss.Client.ID || e.known(ss.Client.ID) {
+		t.Errorf("%+v after it, and the old one is known: %v", r, e.known(ss.Client.ID))
+	}
+}
+
 // The sequence id that EXCHANGE_ID returns is the next CREATE_SESSION's.
 func TestExchangeIDTellsSequence(t *testing.T) {
 	e := newEnv(t)
@@ -146,7 +162,7 @@ func TestExchangeIDTellsSequence(t *testing.T) {
 		if r.Sequence != n {
 			t.Errorf("sequence %d, want %d", r.Sequence, n)
 		}
-		_, err := e.CreateSession(createOf(r.ID, r.Sequence))
+		_, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 		e.must("CREATE_SESSION", err)
 	}
 }
@@ -165,7 +181,7 @@ func TestRestart(t *testing.T) {
 	_, err = e.tryOpen(other, "o", 1, ShareWrite, 0)
 	e.want("a conflicting open", err, ShareDenied)
 
-	ss, err := e.CreateSession(createOf(r.ID, r.Sequence))
+	ss, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	e.must("CREATE_SESSION", err)
 	e.want("the old stateid", e.use(old.Client, id, 1, ShareWrite), BadStateid)
 	_, err = e.Session(old.ID)
@@ -203,7 +219,7 @@ func TestUnconfirmedGoesAfterLease(t *testing.T) {
 		if e.known(r.ID) {
 			t.Error("an unconfirmed client outlives its lease")
 		}
-		_, err := e.CreateSession(createOf(r.ID, r.Sequence))
+		_, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 		e.want("CREATE_SESSION", err, StaleClientID)
 		if n := len(e.owners); n != 0 {
 			t.Errorf("%d owners are left", n)
@@ -234,10 +250,10 @@ func TestClientLimit(t *testing.T) {
 	a := e.client("a")
 	b := e.exchange(incarnation("b", 1))
 	e.exchange(incarnation("c", 1)) // in the place of b, which nobody confirmed
-	_, err := e.CreateSession(createOf(b.ID, b.Sequence))
+	_, err := e.CreateSession(ctx, createOf(b.ID, b.Sequence))
 	e.want("the record that made room", err, StaleClientID)
 	e.client("c")
-	_, err = e.ExchangeID(incarnation("d", 1))
+	_, err = e.ExchangeID(ctx, incarnation("d", 1))
 	e.want("one too many", err, Resource)
 	if e.exchange(incarnation("a", 1)).ID != a.ID {
 		t.Error("a known client is not found at the limit")
@@ -247,7 +263,7 @@ func TestClientLimit(t *testing.T) {
 func TestReclaimComplete(t *testing.T) {
 	e := newEnv(t)
 	x := e.exchange(incarnation("host", 1))
-	ss, err := e.CreateSession(createOf(x.ID, x.Sequence))
+	ss, err := e.CreateSession(ctx, createOf(x.ID, x.Sequence))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,12 +290,12 @@ func TestIncarnationsRace(t *testing.T) {
 		wg.Go(func() {
 			owner := fmt.Sprint("host", g%2)
 			for i := range 100 {
-				r, err := e.ExchangeID(incarnation(owner, byte(g*100+i)))
+				r, err := e.ExchangeID(ctx, incarnation(owner, byte(g*100+i)))
 				if err != nil {
 					t.Errorf("EXCHANGE_ID: %v", err)
 					return
 				}
-				ss, err := e.CreateSession(createOf(r.ID, r.Sequence))
+				ss, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 				if err != nil {
 					if err != StaleClientID {
 						t.Errorf("CREATE_SESSION: %v", err)

@@ -77,7 +77,7 @@ func TestDuplicatesRefused(t *testing.T) {
 	e.session(boot{1, here}.exchange())
 	ss := e.session(boot{2, there}.exchange())
 	for range 3 {
-		_, err := e.ExchangeID(boot{1, here}.exchange())
+		_, err := e.ExchangeID(ctx, boot{1, here}.exchange())
 		e.want("the duplicate", err, ClIDInUse)
 	}
 	if ss.Ended() || !e.known(ss.Client.ID) || len(a.seen) != 3 {

@@ -69,7 +69,7 @@ func (e *env) settle() {
 func (e *env) comeback(owner string) *Client {
 	e.Helper()
 	r := e.exchange(incarnation(owner, 1))
-	ss, err := e.CreateSession(createOf(r.ID, r.Sequence))
+	ss, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	if err != nil {
 		e.Fatalf("CREATE_SESSION of %q: %v", owner, err)
 	}

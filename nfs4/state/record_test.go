@@ -164,6 +164,56 @@ func TestDestroyOnRecordFirst(t *testing.T) {
 	})
 }
 
+// takeovers are the ways in which a client's place is taken by one that has nothing
+// of it.
+var takeovers = []struct {
+	name string
+	ask  func(e *env, x ExchangeID) error
+}{
+	{"another principal", func(e *env, x ExchangeID) error { // RFC 8881, 18.35.4, case 3
+		time.Sleep(testLease + 1)
+		x.Principal = mallory
+		_, err := e.ExchangeID(ctx, x)
+		return err
+	}},
+	{"restart", func(e *env, x ExchangeID) error { // case 5
+		x.Verifier[0]++
+		r := e.exchange(x)
+		_, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
+		return err
+	}},
+}
+
+// A client whose place is taken is off the record before its state goes: if that
+// cannot be, all stays as it is.
+func TestTakeoverOnRecordFirst(t *testing.T) {
+	for _, tt := range takeovers {
+		t.Run(tt.name, func(t *testing.T) {
+			onMachine(t, func(m *machine) {
+				e := m.boot()
+				x := incarnation("a", 1)
+				c := e.session(x).Client
+				e.open(c, "o", 1, both, both)
+				e.delegate2(c)
+				m.fails("a")
+				e.want("without storage", tt.ask(e, x), Delay)
+				if e.Stats().Opens != 1 || e.Delegations() != 1 || !e.known(c.ID) {
+					t.Errorf("state is gone before the record: %d, %+v", e.Delegations(), e.Stats())
+				}
+				m.disk.Fail(nil)
+				e.must("with storage", tt.ask(e, x))
+				if e.known(c.ID) || e.Delegations() != 0 {
+					t.Error("not gone although storage works")
+				}
+				e.checkEmpty()
+				e = m.boot()
+				_, err := e.reclaims(e.comeback("a"), 1, both, both, WishNone)
+				e.want("a reclaim", err, NoGrace)
+			})
+		})
+	}
+}
+
 // seizures are the ways in which what an expired client has goes to another.
 var seizures = []struct {
 	name string

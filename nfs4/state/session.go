@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 )
@@ -51,35 +52,55 @@ const (
 	minResponse = 256
 )
 
-// CreateSession confirms a client and gives it a session. A replay returns
-// what the first call returned. Errors: StaleClientID, SeqMisordered,
-// ClIDInUse, TooSmall, Inval, NoSpace, Delay.
-func (s *Store) CreateSession(x CreateSession) (*Session, error) {
+// CreateSession confirms a client and gives it a session; the state of the
+// incarnation before goes at once (RFC 8881, 18.36.4, phase 3). A replay returns
+// what the first call returned. Errors: StaleClientID, SeqMisordered, ClIDInUse,
+// TooSmall, Inval, NoSpace, Delay.
+func (s *Store) CreateSession(ctx context.Context, x CreateSession) (*Session, error) {
+	for {
+		ss, before, err := s.createSession(x)
+		if before == nil {
+			return ss, err
+		}
+		before.barred.Store(true) // whatever it does
+		if err := s.forget(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// createSession is CreateSession, but for an incarnation that is to be forgotten
+// first: before.
+func (s *Store) createSession(x CreateSession) (ss *Session, before *Client, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	c := s.client(x.Client)
 	switch {
 	case c == nil:
-		return nil, StaleClientID
+		return nil, nil, StaleClientID
 	case c.barred.Load():
-		return nil, Delay
+		return nil, nil, Delay
 	case x.Sequence == c.create.next-1 && c.create.replay && c.create.by == x.Principal:
-		return c.create.session, c.create.err
+		return c.create.session, nil, c.create.err
 	case x.Sequence != c.create.next:
-		return nil, SeqMisordered
+		return nil, nil, SeqMisordered
 	case c.Principal != x.Principal && !c.confirmed:
-		return nil, ClIDInUse
+		return nil, nil, ClIDInUse
 	}
-	ss, err := s.newSessionLocked(c, x)
+	fore, err := s.cfg.Limits.fore(x.Fore)
+	if o := s.owners[c.Owner]; err == nil && !c.confirmed && o.confirmed != nil {
+		o.replaced(o.confirmed)
+		return nil, o.confirmed, nil
+	}
+	if err == nil {
+		ss, err = s.newSessionLocked(c, x, fore)
+	}
 	c.create = createSession{next: x.Sequence + 1, by: x.Principal, session: ss, err: err, replay: true}
-	return ss, err
+	return ss, nil, err
 }
 
-func (s *Store) newSessionLocked(c *Client, x CreateSession) (*Session, error) {
-	fore, err := s.cfg.Limits.fore(x.Fore)
-	if err != nil {
-		return nil, err
-	}
+// newSessionLocked gives c, in whose place nobody is confirmed, a session.
+func (s *Store) newSessionLocked(c *Client, x CreateSession, fore ChannelAttrs) (*Session, error) {
 	sessions := *c.sessions.Load()
 	if len(sessions) >= s.cfg.Limits.SessionsPerClient {
 		return nil, NoSpace

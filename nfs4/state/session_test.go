@@ -13,7 +13,7 @@ func TestCreateSessionReplay(t *testing.T) {
 
 	// Nothing was answered yet that could be answered again.
 	for _, seq := range []uint32{r.Sequence - 1, r.Sequence + 1, r.Sequence - 2, math.MaxUint32} {
-		_, err := e.CreateSession(createOf(r.ID, seq))
+		_, err := e.CreateSession(ctx, createOf(r.ID, seq))
 		e.want("the first CREATE_SESSION out of order", err, SeqMisordered)
 	}
 	if e.exchange(incarnation("host", 2)).Confirmed {
@@ -24,9 +24,9 @@ func TestCreateSessionReplay(t *testing.T) {
 	// An error is kept, and confirms nothing.
 	small := createOf(r.ID, r.Sequence)
 	small.Fore.MaxRequest = 10
-	_, err := e.CreateSession(small)
+	_, err := e.CreateSession(ctx, small)
 	e.want("a small channel", err, TooSmall)
-	_, err = e.CreateSession(createOf(r.ID, r.Sequence))
+	_, err = e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	e.want("its replay with another channel", err, TooSmall)
 	if n := e.Stats(); n.Sessions != 0 {
 		t.Errorf("%+v after an error", n)
@@ -36,13 +36,13 @@ func TestCreateSessionReplay(t *testing.T) {
 	}
 
 	// So is a success.
-	first, err := e.CreateSession(createOf(r.ID, r.Sequence+1))
+	first, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence+1))
 	e.must("CREATE_SESSION", err)
-	if again, err := e.CreateSession(createOf(r.ID, r.Sequence+1)); again != first || err != nil {
+	if again, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence+1)); again != first || err != nil {
 		t.Errorf("replay: %v, %v", again, err)
 	}
 	for _, seq := range []uint32{r.Sequence, r.Sequence + 3, 0} {
-		_, err = e.CreateSession(createOf(r.ID, seq))
+		_, err = e.CreateSession(ctx, createOf(r.ID, seq))
 		e.want("CREATE_SESSION out of order", err, SeqMisordered)
 	}
 	if n := e.Stats(); n.Sessions != 1 {
@@ -51,10 +51,10 @@ func TestCreateSessionReplay(t *testing.T) {
 
 	// Also when the session is gone.
 	e.must("DESTROY_SESSION", e.DestroySession(first.ID, 0))
-	if again, err := e.CreateSession(createOf(r.ID, r.Sequence+1)); again != first || err != nil {
+	if again, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence+1)); again != first || err != nil {
 		t.Errorf("replay after the end: %v, %v", again, err)
 	}
-	second, err := e.CreateSession(createOf(r.ID, r.Sequence+2))
+	second, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence+2))
 	e.must("the next CREATE_SESSION", err)
 	if second == first || second.ID == first.ID {
 		t.Error("the next CREATE_SESSION returns the first session")
@@ -67,9 +67,9 @@ func TestCreateSessionSequenceWraps(t *testing.T) {
 	c := e.client("host")
 	c.create.next = math.MaxUint32
 	for _, seq := range []uint32{math.MaxUint32, 0, 1} {
-		ss, err := e.CreateSession(createOf(c.ID, seq))
+		ss, err := e.CreateSession(ctx, createOf(c.ID, seq))
 		e.must("CREATE_SESSION", err)
-		if again, _ := e.CreateSession(createOf(c.ID, seq)); again != ss {
+		if again, _ := e.CreateSession(ctx, createOf(c.ID, seq)); again != ss {
 			t.Errorf("sequence %d is not replayed", seq)
 		}
 	}
@@ -80,9 +80,9 @@ func TestCreateSessionPrincipal(t *testing.T) {
 	r := e.exchange(incarnation("host", 1))
 	x := createOf(r.ID, r.Sequence)
 	x.Principal = mallory
-	_, err := e.CreateSession(x)
+	_, err := e.CreateSession(ctx, x)
 	e.want("confirmed by another principal", err, ClIDInUse)
-	_, err = e.CreateSession(createOf(r.ID, r.Sequence))
+	_, err = e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	e.must("confirmed by the one who made it", err)
 }
 
@@ -113,7 +113,7 @@ func TestForeChannel(t *testing.T) {
 			x := createOf(r.ID, r.Sequence)
 			x.Fore = tt.ask
 			x.Back = ChannelAttrs{4096, 4096, 0, 2, 1}
-			ss, err := e.CreateSession(x)
+			ss, err := e.CreateSession(ctx, x)
 			if err != tt.err {
 				t.Fatalf("%v, want %v", err, tt.err)
 			}
@@ -136,7 +136,7 @@ func TestSessionLimit(t *testing.T) {
 	first := e.session(x)
 	e.session(x)
 	r := e.exchange(x)
-	_, err := e.CreateSession(createOf(r.ID, r.Sequence))
+	_, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	e.want("a third session", err, NoSpace)
 	e.must("DESTROY_SESSION", e.DestroySession(first.ID, 0))
 	e.session(x)
@@ -156,7 +156,7 @@ func TestChannelComesFirst(t *testing.T) {
 		}
 		return "channel"
 	}
-	ss, err := e.CreateSession(x)
+	ss, err := e.CreateSession(ctx, x)
 	e.must("CREATE_SESSION", err)
 	if ss.Channel != "channel" {
 		t.Errorf("the channel is %v", ss.Channel)

@@ -138,7 +138,7 @@ func createOf(id ClientID, sequence uint32) CreateSession {
 
 func (e *env) exchange(x ExchangeID) Exchanged {
 	e.Helper()
-	r, err := e.ExchangeID(x)
+	r, err := e.ExchangeID(ctx, x)
 	if err != nil {
 		e.Fatalf("EXCHANGE_ID of %q: %v", x.Owner, err)
 	}
@@ -150,7 +150,7 @@ func (e *env) exchange(x ExchangeID) Exchanged {
 func (e *env) session(x ExchangeID) *Session {
 	e.Helper()
 	r := e.exchange(x)
-	ss, err := e.CreateSession(createOf(r.ID, r.Sequence))
+	ss, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
 	if err != nil {
 		e.Fatalf("CREATE_SESSION of %q: %v", x.Owner, err)
 	}
@@ -277,7 +277,7 @@ func TestClientIDs(t *testing.T) {
 		if err := e.DestroyClientID(ctx, forged); err != StaleClientID {
 			t.Errorf("bit %d flipped: DESTROY_CLIENTID: %v", bit, err)
 		}
-		if _, err := e.CreateSession(createOf(forged, 1)); err != StaleClientID {
+		if _, err := e.CreateSession(ctx, createOf(forged, 1)); err != StaleClientID {
 			t.Errorf("bit %d flipped: CREATE_SESSION: %v", bit, err)
 		}
 	}

@@ -16,7 +16,7 @@ func TestStats(t *testing.T) {
 		e := newEnv(t)
 		ss := e.session(incarnation("host", 1))
 		c := ss.Client
-		_, err := e.ExchangeID(incarnation("stranger", 1))
+		_, err := e.ExchangeID(ctx, incarnation("stranger", 1))
 		e.must("EXCHANGE_ID", err)
 		opened := e.open(c, "o", 1, ShareWrite, 0)
 		id := e.lock(c, e.locking(opened, "lock", true, 0, 9))
