@@ -19,6 +19,7 @@ type owner struct {
 
 	onRecord bool            // Guarded by Controller.mu. At the start, and the grace period lasts.
 	reclaim  recovery.Client // Guarded by Controller.mu. The record then.
+	lost     map[string]bool // Guarded by Controller.mu. Handles of files on which it may reclaim nothing.
 	waiting  bool            // Guarded by Controller.mu. May reclaim, and may not be done.
 	current  *Client         // Guarded by Controller.mu. The latest incarnation; nil: none.
 }
@@ -98,11 +99,11 @@ func (cl *Client) ReclaimNeeded() bool {
 }
 
 // Lost reports whether state on the file of that handle was revoked before the
-// restart: the client may reclaim nothing there (NoGrace).
+// restart, or has been since: the client may reclaim nothing there (NoGrace).
 func (cl *Client) Lost(handle []byte) bool {
 	cl.ctl.mu.Lock()
 	defer cl.ctl.mu.Unlock()
-	return slices.Contains(cl.own.reclaim.Handles, string(handle))
+	return cl.own.lost[string(handle)]
 }
 
 // Record has the client on record when it returns nil. It stands between Enter

@@ -188,7 +188,8 @@ func (c *Controller) adopt(start recovery.Start) {
 	c.start, c.forced = start, false
 	for _, r := range start.Clients {
 		o := c.ownerLocked(r.Owner)
-		o.onRecord, o.reclaim = true, r
+		o.onRecord, o.reclaim, o.lost = true, r, nil
+		o.loseLocked(r.Handles)
 		if !r.MayReclaim() || o.current != nil && o.current.flags.Load()&complete != 0 {
 			continue
 		}
@@ -227,6 +228,16 @@ func (c *Controller) allowLocked() {
 	}
 }
 
+// loseLocked takes from o the right to reclaim on files.
+func (o *owner) loseLocked(handles []string) {
+	if o.lost == nil && len(handles) > 0 {
+		o.lost = make(map[string]bool)
+	}
+	for _, h := range handles {
+		o.lost[h] = true
+	}
+}
+
 // forfeit takes from cl the right to reclaim what was revoked.
 func (c *Controller) forfeit(cl *Client) {
 	c.mu.Lock()
@@ -234,7 +245,7 @@ func (c *Controller) forfeit(cl *Client) {
 	if !cl.own.onRecord {
 		return
 	}
-	cl.own.reclaim.Handles = append(cl.own.reclaim.Handles[:len(cl.own.reclaim.Handles):len(cl.own.reclaim.Handles)], cl.handles...)
+	cl.own.loseLocked(cl.handles)
 	if cl.revoked {
 		cl.flags.And(^uint32(mayReclaim))
 		c.doneLocked(cl.own)
@@ -265,7 +276,7 @@ func (c *Controller) settled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, o := range c.owners {
-		o.onRecord, o.waiting, o.reclaim = false, false, recovery.Client{}
+		o.onRecord, o.waiting, o.reclaim, o.lost = false, false, recovery.Client{}, nil
 		if o.current == nil {
 			delete(c.owners, name)
 		}

@@ -251,6 +251,26 @@ func TestRevokedInsideGrace(t *testing.T) {
 	})
 }
 
+// What is revoked time and again is one loss: the next incarnation can be put on
+// record, and reclaim elsewhere.
+func TestRevokedAgainInsideGrace(t *testing.T) {
+	run(t, func(t *testing.T, s *server, _ *recoverytest.Disk) {
+		s.holder("a")
+		s.holder("b")
+		s.restart()
+		a := s.reclaimer("a")
+		for n := range 2 * recovery.MaxHandles {
+			for _, handle := range []string{"x", fmt.Sprint(n)} {
+				s.want("revoke", a.Revoke(ctx, handle), nil)
+			}
+			s.want("free", a.Acknowledge(ctx, func(handle string) bool { return handle == "x" }), nil)
+		}
+		if a = s.reclaimer("a"); !a.Lost([]byte("x")) || !a.Lost([]byte("0")) || a.Lost([]byte("y")) {
+			t.Error("lost to the next incarnation is something else")
+		}
+	})
+}
+
 // TestHarmless: a client that does not come back delays what could conflict with
 // its state, and nothing else (RFC 8881, 8.4.2.1).
 func TestHarmless(t *testing.T) {
