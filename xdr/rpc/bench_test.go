@@ -114,3 +114,25 @@ func BenchmarkConnCall(b *testing.B) {
 		})
 	}
 }
+
+// Many calls at a time over one connection.
+func BenchmarkConnCallMany(b *testing.B) {
+	addr := benchServer(b)
+	for _, size := range []int{0, 4 << 10, 64 << 10} {
+		b.Run(map[int]string{0: "0", 4 << 10: "4K", 64 << 10: "64K"}[size], func(b *testing.B) {
+			c := dial(b, addr, Config{})
+			payload := make([]byte, size)
+			encode := func(e *xdr.Encoder) { e.Raw(payload) }
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			b.SetParallelism(16)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := c.Call(context.Background(), testProg, testHigh, procEcho, Cred{}, encode, nil); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -47,7 +47,8 @@ type wait struct {
 // Call sends a call to the peer and waits for the reply. It appends the arguments
 // with encode and reads the results with decode, which may keep nothing of what
 // its decoder returns; either may be nil. A reply without results is a
-// *StatusError. Once ctx is done, the reply is not waited for any more.
+// *StatusError. Once ctx is done, nothing is waited for any more, though the call may
+// yet be sent.
 func (c *Conn) Call(ctx context.Context, prog, vers, proc uint32, cred Cred,
 	encode func(*xdr.Encoder), decode func(*xdr.Decoder) error) error {
 	w, err := c.enlist()
@@ -67,8 +68,7 @@ func (c *Conn) Call(ctx context.Context, prog, vers, proc uint32, cred Cred,
 		encode(e)
 	}
 	e.PutUint32(0, lastFragment|uint32(e.Len()-markSize))
-	err = c.send(e.Bytes())
-	e.Release()
+	err = c.post(e)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 		if c.withdraw(w) {

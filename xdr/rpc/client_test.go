@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"slices"
@@ -110,6 +111,43 @@ func TestCallCancelled(t *testing.T) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A caller gives up in time although the peer does not read, whether it would send
+// or wait for another who does. What was sent in part is sent whole once the peer reads.
+func TestCallUnread(t *testing.T) {
+	for name, ends := range map[string]func() (net.Conn, net.Conn){
+		"over TCP": func() (net.Conn, net.Conn) { return tcpPair(t) },
+		"a pipe":   net.Pipe,
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := ends()
+			c := NewConn(near, Config{WriteTimeout: limit})
+			defer far.Close()
+			sizes := []int{16 << 20, 4, 1 << 20} // the first is more than buffers hold
+			for i, size := range sizes {
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+				err := c.Call(ctx, uint32(i), 1, 0, Cred{}, func(e *xdr.Encoder) { clear(e.Grow(size)) }, nil)
+				cancel()
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("a call of %d bytes: %v", size, err)
+				}
+			}
+			far.SetDeadline(time.Now().Add(limit))
+			got := map[uint32]int{}
+			for range sizes {
+				rec := rawConn{t, far}.record()
+				got[binary.BigEndian.Uint32(rec[12:])] = len(rec) - 40
+			}
+			for i, size := range sizes {
+				if got[uint32(i)] != size {
+					t.Errorf("a call of %d bytes came as %d", size, got[uint32(i)])
+				}
+			}
+			c.Close()
+			receive(t, "the end", c.Done())
+		})
 	}
 }
 

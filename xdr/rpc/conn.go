@@ -52,6 +52,7 @@ type Conn struct {
 
 	wmu      sync.Mutex // held around a write of records; taken before kmu
 	writable time.Time  // Guarded by wmu. When the write deadline strikes.
+	offer    offer      // Guarded by wmu.
 
 	kmu  sync.Mutex
 	kept []byte // Guarded by kmu. Replies that wait for others; nil without any.
@@ -84,6 +85,7 @@ func newConn(sh *shared, nc net.Conn) *Conn {
 		workers: 1,
 		waits:   make(map[uint32]*wait),
 	}
+	c.offer.init(nc)
 	c.turn.timer = time.AfterFunc(time.Hour, c.watch)
 	c.turn.timer.Stop()
 	return c

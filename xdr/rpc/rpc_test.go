@@ -154,6 +154,23 @@ func dial(t testing.TB, addr string, cfg Config) *Conn {
 	return c
 }
 
+// tcpPair is the two ends of a connection.
+func tcpPair(t testing.TB) (near, far net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if near, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
 // rawConn is a client that sends whatever bytes it likes.
 type rawConn struct {
 	testing.TB

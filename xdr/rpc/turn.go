@@ -224,12 +224,17 @@ func (c *Conn) send(rec []byte) error {
 	return c.writeLocked(rec)
 }
 
-func (c *Conn) writeLocked(b []byte) error {
-	// A deadline is moved once in half a WriteTimeout, not with every write.
+// postponeLocked sees to it that the write deadline leaves a write its time. It is
+// moved once in half a WriteTimeout, not with every write.
+func (c *Conn) postponeLocked() {
 	if now := time.Now(); c.writable.Sub(now) < c.shared.WriteTimeout/2 {
 		c.writable = now.Add(c.shared.WriteTimeout)
 		c.nc.SetWriteDeadline(c.writable)
 	}
+}
+
+func (c *Conn) writeLocked(b []byte) error {
+	c.postponeLocked()
 	_, err := c.nc.Write(b)
 	if err != nil {
 		c.nc.Close()
