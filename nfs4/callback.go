@@ -177,18 +177,9 @@ func (s *Server) askHolder(d *state.Delegation, ctx context.Context) (size, chan
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
 	asked := wire.BitmapOf(wire.AttrChange, wire.AttrSize)
-	told := make(chan wire.CbResult, 1)
-	s.background(func(context.Context) { // to send may take longer, if the holder does not read
-		r, _ := ch.callBack(ctx, wire.CbGetattrArgs{FH: fh, AttrRequest: asked}, nil)
-		told <- r
-	})
-	var r wire.CbResult
-	select {
-	case r = <-told:
-	case <-ctx.Done():
-	}
+	r, err := ch.callBack(ctx, wire.CbGetattrArgs{FH: fh, AttrRequest: asked}, nil)
 	res, ok := r.Body.(wire.CbGetattrRes)
-	if !ok || res.ObjAttributes.Mask != asked {
+	if err != nil || !ok || res.ObjAttributes.Mask != asked {
 		return 0, 0, false
 	}
 	values := xdr.NewDecoder(res.ObjAttributes.Values)
