@@ -20,7 +20,7 @@ func believing(t *testing.T, dir string) (cached *FS, plain fsal.FS, expire func
 	t.Helper()
 	plain = openDir(t, dir, t.TempDir())
 	cfg := DefaultConfig(64)
-	cfg.Attr, cfg.Trust, cfg.Chunk = time.Hour, 0, 4
+	cfg.Attr, cfg.Trust, cfg.Chunk = time.Hour, time.Hour, 4
 	cached = New(plain, cfg)
 	t.Cleanup(func() { cached.Close() })
 	var passed atomic.Int64
@@ -91,6 +91,7 @@ func TestOwnChanges(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
+	var met []fsal.Key
 	for i := range 1500 {
 		var step string
 		switch dice.IntN(40) {
@@ -103,6 +104,18 @@ func TestOwnChanges(t *testing.T) {
 			step = rewrite(dice, cached)
 		default:
 			step = inside(dice, cached)
+		}
+		if n, err := walk(cached, request(), place(dice)); err == nil {
+			if n.Type() != fsal.Directory { // whose removed children that are kept keep it
+				met = append(met, n.Key())
+			}
+			n.Put()
+		}
+		if len(met) > 0 {
+			k := met[dice.IntN(len(met))]
+			if got, want := found(cached, k, 0), found(plain, k, 1); got != want {
+				t.Fatalf("step %d (%s): %v is found: %v, want %v", i, step, k, got, want)
+			}
 		}
 		for range 3 {
 			who, path := fsal.Cred{}, place(dice)
@@ -123,6 +136,18 @@ func TestOwnChanges(t *testing.T) {
 	if u := cached.Use(); u.Attributes.Hits == 0 || u.Listings.Hits == 0 || u.Names.Hits == 0 {
 		t.Errorf("nothing was answered from memory: %+v", u)
 	}
+}
+
+// found reports whether an object is found by its Key, with so many names at least.
+func found(fs fsal.FS, k fsal.Key, names uint32) bool {
+	r := request()
+	n, err := fs.Resolve(r, k)
+	if err != nil {
+		return false
+	}
+	defer n.Put()
+	a, err := n.Getattr(r)
+	return err == nil && a.Nlink >= names
 }
 
 // rewrite changes an object, not its names.

@@ -82,6 +82,7 @@ type FS struct {
 	changes  *changes
 	builders builders
 	serial   atomic.Uint64 // of the last node
+	gone     atomic.Uint64 // how often objects went: what was asked before does not count
 	tallies  tallies
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the sweeper has ended
@@ -125,11 +126,12 @@ func (c *FS) sweep(ctx context.Context) {
 
 // Root returns the tree's root directory.
 func (c *FS) Root(r *fsal.Req) (fsal.Node, error) {
+	before := c.gone.Load()
 	n, err := c.FS.Root(r)
 	if err != nil {
 		return nil, err
 	}
-	return c.keep(n).self, nil
+	return c.keep(n, before).self, nil
 }
 
 // Resolve returns the object that k names.
@@ -142,11 +144,12 @@ func (c *FS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 		c.drop(n)
 		n.Put()
 	}
+	before := c.gone.Load()
 	inner, err := c.FS.Resolve(r, k)
 	if err != nil {
 		return nil, err
 	}
-	n := c.keep(inner)
+	n := c.keep(inner, before)
 	n.count(objects, false)
 	return n.self, nil
 }
@@ -155,8 +158,8 @@ func (c *FS) Resolve(r *fsal.Req, k fsal.Key) (fsal.Node, error) {
 // that was not asked lately, and it has a name. One without may be there because
 // it is kept, and for no other reason.
 func (c *FS) exists(r *fsal.Req, n *node) bool {
-	now := time.Now().UnixNano()
-	if now-n.asked.Load() < int64(c.cfg.Trust) {
+	now := c.changes.now()
+	if asked := n.asked.Load(); asked > 0 && now-asked < int64(c.cfg.Trust) {
 		return true
 	}
 	if a, err := n.inner.Getattr(r); err != nil || a.Nlink == 0 {
@@ -171,11 +174,14 @@ func (c *FS) exists(r *fsal.Req, n *node) bool {
 	return true
 }
 
-// keep returns the node of inner's object with a reference. It takes inner over.
-func (c *FS) keep(inner fsal.Node) *node {
+// keep returns the node of inner's object with a reference. It takes inner over, which
+// was asked for when gone was at before.
+func (c *FS) keep(inner fsal.Node, before uint64) *node {
 	key := inner.Key()
 	n, known := c.table.add(&key, func() *node { return newNode(c, inner, key) })
-	n.asked.Store(time.Now().UnixNano())
+	if c.gone.Load() == before {
+		n.asked.Store(c.changes.now())
+	}
 	if known {
 		inner.Put()
 	} else if c.table.over() {
@@ -198,8 +204,10 @@ func (c *FS) drop(n *node) {
 	}
 }
 
-// dropKey takes the object of k out of the table.
+// dropKey takes the object of k out of the table. Who found it before, and has yet to
+// keep it, does not have it count as existing.
 func (c *FS) dropKey(k *fsal.Key) {
+	c.gone.Add(1)
 	if n := c.table.find(k); n != nil {
 		c.drop(n)
 		n.Put()
@@ -253,6 +261,7 @@ func (u upcalls) Release(k fsal.Key) {
 }
 
 func (u upcalls) Lost(reason error) {
+	u.fs.gone.Add(1)
 	u.fs.table.each(u.fs.drop)
 	u.Upcalls.Lost(reason)
 }

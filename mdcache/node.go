@@ -25,7 +25,7 @@ type node struct {
 	serial uint64       // no other node of the FS ever has
 	refs   atomic.Int64 // the table's among them
 	used   atomic.Bool  // since it was last considered for giving back
-	asked  atomic.Int64 // when it existed for sure, in nanoseconds
+	asked  atomic.Int64 // when it existed for sure; 0: unknown
 
 	looked atomic.Int64 // when its attributes were asked for last
 	known  atomic.Pointer[known]
@@ -116,21 +116,20 @@ func (n *node) Open(r *fsal.Req, flags fsal.OpenFlags) (fsal.File, error) {
 	return f, n.see(err)
 }
 
-func (n *node) Parent(r *fsal.Req) (fsal.Node, error) { return n.reached(n.inner.Parent(r)) }
-
-// reached is what a way from n to another object answers.
-func (n *node) reached(other fsal.Node, err error) (fsal.Node, error) {
+func (n *node) Parent(r *fsal.Req) (fsal.Node, error) {
+	before := n.fs.gone.Load()
+	up, err := n.inner.Parent(r)
 	if err != nil {
 		return nil, n.see(err)
 	}
-	return n.fs.keep(other).self, nil
+	return n.fs.keep(up, before).self, nil
 }
 
 // Lookup answers from memory if the directory's Change is what it was, and the
 // caller may look up in it.
 func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 	if n.Type() != fsal.Directory {
-		return n.reached(n.inner.Lookup(r, name))
+		return nil, syscall.ENOTDIR
 	}
 	dir, err := n.Getattr(r)
 	if err != nil {
@@ -147,10 +146,11 @@ func (n *node) Lookup(r *fsal.Req, name string) (fsal.Node, error) {
 			return child.self, nil
 		}
 	}
+	before := n.fs.gone.Load()
 	found, err := n.inner.Lookup(r, name)
 	switch {
 	case err == nil:
-		child := n.fs.keep(found)
+		child := n.fs.keep(found, before)
 		n.note(name, child, dir.Change, settled)
 		return child.self, nil
 	case errors.Is(err, syscall.ENOENT):
@@ -168,22 +168,24 @@ func (n *node) settled(a *fsal.Attr) bool {
 }
 
 func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (fsal.Created, error) {
+	before := n.fs.gone.Load()
 	made, err := n.inner.Create(r, name, spec)
 	if err != nil {
 		return made, n.see(err)
 	}
-	child := n.fs.keep(made.Node)
+	child := n.fs.keep(made.Node, before)
 	n.note(name, child, 0, false)
 	made.Node = child.self
 	return made, nil
 }
 
 func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fsal.SetMask, fsal.DirChange, error) {
+	before := n.fs.gone.Load()
 	made, set, dir, err := n.inner.Make(r, name, spec)
 	if err != nil {
 		return nil, set, dir, n.see(err)
 	}
-	child := n.fs.keep(made)
+	child := n.fs.keep(made, before)
 	n.note(name, child, 0, false)
 	return child.self, set, dir, nil
 }
@@ -197,50 +199,41 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange,
 // Unlink leaves it to the file system whether what it removed exists: it may have
 // other names.
 func (n *node) Unlink(r *fsal.Req, name string) (fsal.DirChange, error) {
-	doomed := n.child(r, name)
+	doomed := n.keyOf(r, name)
 	dir, err := n.inner.Unlink(r, name)
 	n.changed(name)
-	doomed.part(err == nil)
+	if err == nil {
+		n.fs.dropKey(&doomed)
+	}
 	return dir, n.see(err)
 }
 
 // Rename leaves it to the file system whether what it replaced exists.
 func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string) (from, to fsal.DirChange, err error) {
-	var doomed *node
+	var doomed fsal.Key
 	target, ours := newDir.(interface{ own() *node })
 	if ours {
-		doomed = target.own().child(r, newName)
+		doomed = target.own().keyOf(r, newName)
 	}
 	from, to, err = n.inner.Rename(r, name, innerOf(newDir), newName)
 	n.changed(name)
 	if ours {
 		target.own().changed(newName)
 	}
-	doomed.part(err == nil)
+	if err == nil {
+		n.fs.dropKey(&doomed)
+	}
 	return from, to, n.see(err)
 }
 
-// child returns the object of a name, if it is at hand, with a reference; or nil.
-func (n *node) child(r *fsal.Req, name string) *node {
-	if child := n.last(name); child != nil && child.get() {
-		return child
+// keyOf returns the Key of the object that has a name, zero if there is none.
+func (n *node) keyOf(r *fsal.Req, name string) (k fsal.Key) {
+	if child := n.last(name); child != nil {
+		return child.key
 	}
-	found, err := n.inner.Lookup(r, name)
-	if err != nil {
-		return nil
+	if found, err := n.inner.Lookup(r, name); err == nil {
+		defer found.Put()
+		return found.Key()
 	}
-	defer found.Put()
-	key := found.Key()
-	return n.fs.table.find(&key)
-}
-
-// part puts n, which may be nil, and forgets it if it is gone.
-func (n *node) part(gone bool) {
-	if n == nil {
-		return
-	}
-	if gone {
-		n.fs.drop(n)
-	}
-	n.Put()
+	return k
 }

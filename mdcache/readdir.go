@@ -1,8 +1,6 @@
 package mdcache
 
 import (
-	"errors"
-	"syscall"
 	"unsafe"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -38,7 +36,11 @@ func (n *node) Readdir(r *fsal.Req, cookie uint64, want fsal.EntryWant, emit fun
 			return false, err
 		}
 		for ; at < len(c.entries); at++ {
-			if !l.hand(c, at, emit) {
+			if !l.fill(c, at) { // another object may have its name
+				eof, err := n.inner.Readdir(r, cookie, want, emit)
+				return eof, n.see(err)
+			}
+			if !emit(&l.out) {
 				l.stop(start, cookie, at)
 				return false, nil
 			}
@@ -116,8 +118,8 @@ func (l *listing) usable(c *chunk) bool {
 	return c.change == l.change && l.want&^c.want == 0 && (l.want&fsal.WantAttr == 0 || l.now-c.from < l.n.fs.life)
 }
 
-// hand gives an entry to emit, unless its object is gone.
-func (l *listing) hand(c *chunk, at int, emit func(*fsal.DirEntry) bool) bool {
+// fill has out be an entry. It returns false if the entry's object may be gone.
+func (l *listing) fill(c *chunk, at int) bool {
 	e, out := &c.entries[at], &l.out
 	*out = fsal.DirEntry{Name: c.name(at), Cookie: e.cookie, Err: c.faults[at]}
 	if l.want&fsal.WantKey != 0 {
@@ -128,14 +130,11 @@ func (l *listing) hand(c *chunk, at int, emit func(*fsal.DirEntry) bool) bool {
 	case l.n.fs.changes.shows(e.attr.Ino, c.from):
 		out.Attr = e.attr
 	default:
-		if out.Attr, out.Err = l.n.fs.attrOf(l.r, c.key(at)); gone(out.Err) {
-			return true
-		}
+		out.Attr, out.Err = l.n.fs.attrOf(l.r, c.key(at))
+		return out.Err == nil && out.Attr.Nlink > 0
 	}
-	return emit(out)
+	return true
 }
-
-func gone(err error) bool { return errors.Is(err, syscall.ESTALE) || errors.Is(err, syscall.ENOENT) }
 
 // attrOf returns the attributes of the object of k.
 func (c *FS) attrOf(r *fsal.Req, k fsal.Key) (fsal.Attr, error) {

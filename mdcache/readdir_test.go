@@ -28,7 +28,7 @@ func (v *vast) Tell(fsal.Witness)                 {}
 func (v *vast) Limits() fsal.Limits               { return fsal.Limits{} }
 func (v *vast) Close() error                      { return nil }
 func (v *vast) Root(*fsal.Req) (fsal.Node, error) { return vastDir{fs: v, ino: 1, n: v.many}, nil }
-func (v *vast) other(c *FS) fsal.Node             { return c.keep(vastDir{fs: v, ino: 2, n: few}).self }
+func (v *vast) other(c *FS) fsal.Node             { return c.keep(vastDir{fs: v, ino: 2, n: few}, 0).self }
 func (d vastDir) Type() fsal.Type                 { return fsal.Directory }
 func (d vastDir) Put()                            {}
 func (d vastDir) Key() fsal.Key                   { return numbered(uint64(d.ino)) }
