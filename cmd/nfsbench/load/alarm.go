@@ -10,7 +10,7 @@ import (
 )
 
 // alarm waits to the microsecond. The timers of Go end up to a millisecond late,
-// which is more than most operations take. It is for one goroutine.
+// which is more than most operations take. It is for one goroutine, but for cancel.
 type alarm struct {
 	fd   int
 	file *os.File // the same
@@ -37,5 +37,8 @@ func (a *alarm) wait(d time.Duration) error {
 	_, err := a.file.Read(expirations[:])
 	return err
 }
+
+// cancel ends a wait, and those to come. Any goroutine may call it.
+func (a *alarm) cancel() { a.file.SetReadDeadline(time.Unix(1, 0)) }
 
 func (a *alarm) close() { a.file.Close() }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -113,6 +114,26 @@ func TestRate(t *testing.T) {
 	r, err := b.Run(t.Context(), 200*time.Millisecond, nil)
 	if err != nil || r.Ops < 90 || r.Ops > 101 {
 		t.Errorf("%d operations where 100 were due, %v", r.Ops, err)
+	}
+}
+
+// What is due after the end is not waited for, and after the context's end nothing is.
+func TestRateLow(t *testing.T) {
+	target, _ := serve(t)
+	b, err := New(t.Context(), target, Job{Op: "null", Clients: 1, Conns: 1, Depth: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(t.Context())
+	b.SetRate(1. / 3600)
+	r, err := b.Run(t.Context(), 50*time.Millisecond, nil)
+	if err != nil || r.Ops != 1 || r.Elapsed > time.Minute {
+		t.Errorf("%d operations in %v where one was due, %v", r.Ops, r.Elapsed, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := b.Run(ctx, time.Hour, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
 

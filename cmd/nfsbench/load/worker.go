@@ -61,11 +61,19 @@ func (w *worker) run(ctx context.Context, p pace, deadline time.Time, steps int)
 			return err
 		}
 		defer due.close()
+		defer context.AfterFunc(ctx, due.cancel)()
 	}
 	for n := 0; steps == 0 || n < steps; n++ {
 		begin := time.Now()
 		if p.each > 0 {
-			if err := due.wait(p.next.Sub(begin)); err != nil {
+			until := p.next
+			if n > 0 && until.After(deadline) {
+				until = deadline
+			}
+			switch err := due.wait(until.Sub(begin)); {
+			case ctx.Err() != nil:
+				return nil
+			case err != nil:
 				return err
 			}
 			begin = p.next
