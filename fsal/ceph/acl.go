@@ -34,12 +34,12 @@ func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 		return 0, err
 	}
 	defer k.end()
-	st, err := k.m.Getattr(in)
-	if err != nil {
+	var a fsal.Attr
+	if err = k.m.Getattr(in, &a); err != nil {
 		return 0, k.judge(err)
 	}
-	if r.Cred.UID == 0 || r.Cred.UID == st.UID || st.Type == fsal.Symlink {
-		return permitted(&r.Cred, &st.Attr) & want, nil
+	if r.Cred.UID == 0 || r.Cred.UID == a.UID || a.Type == fsal.Symlink {
+		return permitted(&r.Cred, &a) & want, nil
 	}
 	var buf [aclHeader + 64*aclEntry]byte
 	acl := buf[:]
@@ -50,11 +50,11 @@ func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 	}
 	switch {
 	case err == syscall.ENODATA || err == syscall.EOPNOTSUPP:
-		return permitted(&r.Cred, &st.Attr) & want, nil
+		return permitted(&r.Cred, &a) & want, nil
 	case err != nil:
 		return 0, k.judge(err)
 	}
-	return listed(&r.Cred, st.GID, acl[:size]) & want, nil
+	return listed(&r.Cred, a.GID, acl[:size]) & want, nil
 }
 
 // listed is what an ACL gives to somebody who is neither the owner nor the superuser.

@@ -91,7 +91,7 @@ type FS struct {
 	conn     *rados.Conn
 	clients  []*client
 	aside    spare
-	turns    turns
+	calls    calls
 	fsid     [keyFS]byte
 	root     vino
 	limits   fsal.Limits
@@ -115,7 +115,7 @@ type FS struct {
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, turns: newTurns(cfg.Calls)}
+	fs := &FS{cfg: cfg, calls: newCalls(cfg.Calls)}
 	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	fs.names.seed = maphash.MakeSeed()

@@ -33,16 +33,17 @@ const (
 type client struct {
 	fs    *FS
 	index int
-	// mu is held for reading during each call, which keeps m where it is.
+	m     atomic.Pointer[ll.Mount] // nil while there is none
+	gen   atomic.Uint64            // of m; grows when m has gone
+	// mu is held for reading while something is given back, which as a call keeps m
+	// where it is.
 	mu   sync.RWMutex
-	m    *ll.Mount     // nil while there is none. Guarded by mu.
-	gen  atomic.Uint64 // of m; grows when m goes. Changes with mu held.
-	lost chan loss     // the generation to replace
+	lost chan loss // the generation to replace
 	dirs streams
 	journal
 	dozing atomic.Bool   // no call waits for an MDS
 	awake  chan struct{} // buffered by one
-	looked atomic.Uint64 // when prod looked after calls, as turns.now
+	looked atomic.Uint64 // when prod looked after calls, as calls.now
 }
 
 // loss is how a generation ended.
@@ -53,86 +54,8 @@ type loss struct {
 
 func newClient(fs *FS, index int) *client {
 	c := &client{fs: fs, index: index, lost: make(chan loss, 1), journal: journal{wake: make(chan struct{}, 1)}, awake: make(chan struct{}, 1)}
-	c.looked.Store(fs.turns.now())
+	c.looked.Store(fs.calls.now())
 	return c
-}
-
-// call is one use of a client.
-type call struct {
-	c    *client
-	m    *ll.Mount
-	gen  uint64
-	turn *turn
-	// changes is what the call changes, if its number is not 0.
-	changes vino
-}
-
-// begin waits for its turn; end must follow. EAGAIN while there is no mount.
-func (c *client) begin(ctx context.Context) (call, error) {
-	k, err := c.take(ctx, true)
-	if err == nil {
-		c.rouse()
-	}
-	return k, err
-}
-
-// enter is begin for a call that asks no MDS.
-func (c *client) enter(ctx context.Context) (call, error) { return c.take(ctx, false) }
-
-func (c *client) take(ctx context.Context, asks bool) (call, error) {
-	turn, err := c.fs.turns.take(ctx, c, asks)
-	if err != nil {
-		return call{}, err
-	}
-	c.mu.RLock()
-	if c.m == nil {
-		c.mu.RUnlock()
-		c.fs.turns.give(turn)
-		return call{}, syscall.EAGAIN
-	}
-	return call{c: c, m: c.m, gen: c.gen.Load(), turn: turn}, nil
-}
-
-// changing says that the MDS will be asked to change names in id, or its attributes.
-func (k *call) changing(id vino) {
-	k.changes = id
-	k.c.journal.count(id, 1)
-}
-
-func (k *call) end() {
-	if k.changes.ino != 0 {
-		k.c.journal.count(k.changes, -1)
-	}
-	k.c.mu.RUnlock()
-	k.c.fs.turns.give(k.turn)
-}
-
-// judge returns what a call answers: EAGAIN where its client is lost, which is
-// then replaced.
-func (k *call) judge(err error) error {
-	no, _ := err.(syscall.Errno)
-	switch no {
-	case syscall.ESHUTDOWN, syscall.ENOTCONN: // Ceph's EBLOCKLISTED is ESHUTDOWN
-		k.c.lose(k.gen, no)
-		return syscall.EAGAIN
-	case syscall.ETIMEDOUT:
-		return syscall.EAGAIN
-	case syscall.EIO: // what a write of an evicted client says at first
-		if no, _ := k.probe().(syscall.Errno); no == syscall.ESHUTDOWN || no == syscall.ENOTCONN {
-			return k.judge(no)
-		}
-	}
-	return err
-}
-
-// probe asks the MDS whether it still knows the client.
-func (k *call) probe() error {
-	in, _, err := k.m.Root()
-	if err != nil {
-		return err
-	}
-	defer k.m.Put(in)
-	return k.m.Probe(in)
 }
 
 // lose asks mend to replace a generation; it is said often for the same one.
@@ -143,21 +66,12 @@ func (c *client) lose(gen uint64, err error) {
 	}
 }
 
-// resolve finds an inode: ESTALE if it is gone.
-func (k *call) resolve(id vino) (ll.Inode, ll.Stat, error) {
-	in, st, err := k.m.Resolve(id.ino, id.snap)
-	if err == syscall.ENOENT {
-		err = syscall.ESTALE
-	}
-	return in, st, k.judge(err)
-}
-
 // settle gives back what belongs to a generation, if it is still there.
 func (c *client) settle(gen uint64, give func(*ll.Mount)) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if c.m != nil && c.gen.Load() == gen {
-		give(c.m)
+	if m := c.m.Load(); m != nil && c.gen.Load() == gen {
+		give(m)
 	}
 }
 
@@ -214,9 +128,7 @@ func (c *client) mount() error {
 	default:
 		return fmt.Errorf("%s: mount: %w", cfg.name(), err)
 	}
-	c.mu.Lock()
-	c.m = m
-	c.mu.Unlock()
+	c.m.Store(m)
 	return nil
 }
 
@@ -224,15 +136,14 @@ func (c *client) mount() error {
 // mount that is being aborted, since what it refers to goes; calls that are stuck
 // in it for long fail by that alone.
 func (c *client) unmount(orderly bool) {
-	c.mu.RLock()
-	m := c.m // it changes in mend alone, which calls this
-	c.mu.RUnlock()
+	m := c.m.Swap(nil) // from here on nobody enters
 	if m == nil {
 		return
 	}
 	through := make(chan struct{})
 	go func() {
-		c.mu.Lock() // from here on nobody enters
+		c.fs.calls.drain(c)
+		c.mu.Lock()
 		close(through)
 	}()
 	select {
@@ -249,7 +160,6 @@ func (c *client) unmount(orderly bool) {
 	case m != nil:
 		m.Abort()
 	}
-	c.m = nil
 	c.gen.Add(1)
 	c.dirs.forget()
 }

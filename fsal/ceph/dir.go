@@ -107,7 +107,8 @@ func (n *node) listing(r *fsal.Req, cookie uint64) (*stream, error) {
 		s.old = true
 		return s, nil
 	}
-	if st, err := k.m.Getattr(in); err != nil || st.Nlink == 0 {
+	var a fsal.Attr
+	if err := k.m.Getattr(in, &a); err != nil || a.Nlink == 0 {
 		if err == nil {
 			err = syscall.ENOENT
 		}

@@ -77,17 +77,17 @@ func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
 }
 
 // begin starts a call about f; end must follow.
-func (f *file) begin(ctx context.Context) (k call, in ll.Inode, fh ll.Fh, err error) {
+func (f *file) begin(ctx context.Context) (k *call, in ll.Inode, fh ll.Fh, err error) {
 	if k, err = f.n.c.enter(ctx); err != nil {
 		return k, in, fh, err
 	}
 	if f.n.fs.guards.n.Load() > 0 {
-		f.n.c.watched(k.turn)
+		k.watched()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gen != k.gen {
-		err = f.reopen(&k)
+		err = f.reopen(k)
 	}
 	if err != nil {
 		k.end()

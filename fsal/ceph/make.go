@@ -80,11 +80,7 @@ func (n *node) dress(k *call, in ll.Inode, c *fsal.Cred, st *ll.Stat, set fsal.S
 			set.Mode &^= syscall.S_ISGID
 		}
 	}
-	now, err := k.m.Setattr(&superuser, in, &set)
-	if err == nil {
-		*st = now
-	}
-	return asked, err
+	return asked, k.m.Setattr(&superuser, in, &set, &st.Attr)
 }
 
 func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fsal.SetMask, fsal.DirChange, error) {
@@ -128,7 +124,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	if err != nil {
 		return fail(k.judge(err))
 	}
-	set, err := n.dress(&k, d.Inode, &r.Cred, &d.Stat, spec.Attr)
+	set, err := n.dress(k, d.Inode, &r.Cred, &d.Stat, spec.Attr)
 	if err != nil {
 		k.m.Unlink(&superuser, dir, name)
 		k.m.Put(d.Inode)
@@ -168,17 +164,18 @@ func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsa
 		return c, err
 	}
 	k.changing(n.id)
-	child, fh, d, opened, err := n.bear(&k, dir, r, name, spec)
+	child, fh, d, opened, err := n.bear(k, dir, r, name, spec)
 	if err == nil {
 		c.Attr, c.Made, c.Dir, c.Set = d.Stat.Attr, true, d.Dir, spec.Attr.Mask
 	}
 	err = k.judge(err)
+	gen := k.gen
 	k.end()
 	switch {
 	case err != nil:
 		return c, err
 	case opened:
-		c.Node, c.File = child, child.adopt(k.gen, fh, spec.Open)
+		c.Node, c.File = child, child.adopt(gen, fh, spec.Open)
 		return c, nil
 	}
 	c.Node = child
@@ -193,13 +190,10 @@ func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsa
 func (n *node) bear(k *call, dir ll.Inode, r *fsal.Req, name string, spec *fsal.CreateSpec) (child *node, fh ll.Fh, d ll.Made, opened bool, err error) {
 	mode := modeOf(&spec.Attr) &^ setIDs
 	opened = spec.Mode != fsal.CreateExclusive
-	switch {
-	case opened:
+	if opened {
 		d, fh, err = k.m.Create(&r.Cred, dir, name, mode, openFlags[spec.Open])
-	case spec.Mode == fsal.CreateExclusive:
+	} else {
 		d, err = k.m.Mknod(&r.Cred, dir, name, syscall.S_IFREG|mode, mark(spec.Verifier))
-	default:
-		d, err = k.m.Mknod(&r.Cred, dir, name, syscall.S_IFREG|mode, 0)
 	}
 	if err != nil {
 		return nil, fh, d, false, n.taken(k, dir, r, name, err)
@@ -219,11 +213,9 @@ func (n *node) bear(k *call, dir ll.Inode, r *fsal.Req, name string, spec *fsal.
 		return nil, fh, d, false, err
 	}
 	if spec.Mode == fsal.CreateExclusive {
-		if st, e := k.m.Getattr(d.Inode); e == nil {
-			d.Stat = st
-		}
+		k.m.Getattr(d.Inode, &d.Stat.Attr) // else they are as before the mark
 	}
-	child = n.fs.node(*k, d.Inode, &d.Stat)
+	child = n.fs.node(k, d.Inode, &d.Stat)
 	if opened && child.c != k.c {
 		k.m.Close(fh)
 		opened = false

@@ -42,7 +42,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (ch fsal.DirChan
 	}
 	defer k.end()
 	k.changing(n.id)
-	in, put, err := o.at(&k)
+	in, put, err := o.at(k)
 	if err != nil {
 		return ch, gone(err)
 	}

@@ -35,7 +35,7 @@ type located struct {
 
 // node makes a Node of an inode found by k, whose reference it takes. Where the
 // inode is another client's, that one is asked when it is used.
-func (fs *FS) node(k call, in ll.Inode, st *ll.Stat) *node {
+func (fs *FS) node(k *call, in ll.Inode, st *ll.Stat) *node {
 	n := &node{fs: fs, id: idOf(st), typ: st.Type}
 	n.c = fs.home(n.id)
 	n.refs.Store(1)
@@ -66,7 +66,7 @@ func (n *node) Put() {
 }
 
 // begin starts a call about n, wherever it is by now; end must follow.
-func (n *node) begin(ctx context.Context) (call, ll.Inode, error) {
+func (n *node) begin(ctx context.Context) (*call, ll.Inode, error) {
 	if m := n.moved.Load(); m != nil {
 		n = m
 	}
@@ -74,12 +74,15 @@ func (n *node) begin(ctx context.Context) (call, ll.Inode, error) {
 }
 
 // here starts a call about n at its own client; end must follow.
-func (n *node) here(ctx context.Context) (call, ll.Inode, error) {
+func (n *node) here(ctx context.Context) (*call, ll.Inode, error) {
 	k, err := n.c.begin(ctx)
 	if err != nil {
-		return k, ll.Inode{}, err
+		return nil, ll.Inode{}, err
 	}
-	in, err := n.inode(&k)
+	if at := n.found.Load(); at != nil && at.gen == k.gen {
+		return k, at.in, nil
+	}
+	in, err := n.inode(k)
 	if err != nil {
 		k.end()
 	}
@@ -113,14 +116,14 @@ func (n *node) at(k *call) (ll.Inode, func(), error) {
 	return in, func() { k.m.Put(in) }, err
 }
 
-func (n *node) Getattr(r *fsal.Req) (fsal.Attr, error) {
+func (n *node) Getattr(r *fsal.Req) (a fsal.Attr, err error) {
 	k, in, err := n.begin(r)
 	if err != nil {
-		return fsal.Attr{}, err
+		return a, err
 	}
 	defer k.end()
-	st, err := k.m.Getattr(in)
-	return st.Attr, k.judge(err)
+	err = k.judge(k.m.Getattr(in, &a))
+	return a, err
 }
 
 // The times that CephFS can keep; others become the nearest, as in any kernel.
@@ -172,11 +175,11 @@ func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetMask
 	}
 	defer k.end()
 	k.changing(n.id)
-	st, err := n.set(&k, in, r, f, prepared(set))
+	a, err := n.set(k, in, r, f, prepared(set))
 	if err != nil {
 		return 0, fsal.Attr{}, k.judge(err)
 	}
-	return set.Mask, st.Attr, nil
+	return set.Mask, a, nil
 }
 
 // sizeable says what a size cannot be set on.
@@ -196,9 +199,9 @@ func (n *node) sizeable(set *fsal.SetAttr) error {
 
 // set does what is asked in a call that may be refused, and then puts right what
 // its parts took from one another.
-func (n *node) set(k *call, in ll.Inode, r *fsal.Req, f fsal.File, set fsal.SetAttr) (st ll.Stat, err error) {
-	if st, err = k.m.Getattr(in); err != nil || set.Mask == 0 {
-		return st, err
+func (n *node) set(k *call, in ll.Inode, r *fsal.Req, f fsal.File, set fsal.SetAttr) (a fsal.Attr, err error) {
+	if err = k.m.Getattr(in, &a); err != nil || set.Mask == 0 {
+		return a, err
 	}
 	again := fsal.SetAttr{Mode: set.Mode, Atime: set.Atime, Mtime: set.Mtime}
 	if set.Mask&fsal.SetSize != 0 {
@@ -208,27 +211,27 @@ func (n *node) set(k *call, in ll.Inode, r *fsal.Req, f fsal.File, set fsal.SetA
 			again.Mtime = now()
 		}
 	}
-	if n.typ != fsal.Directory && st.Mode&setIDs != 0 && (set.Mask&(fsal.SetUID|fsal.SetGID) != 0 || set.Mask&fsal.SetSize != 0 && r.Cred.UID != 0) {
+	if n.typ != fsal.Directory && a.Mode&setIDs != 0 && (set.Mask&(fsal.SetUID|fsal.SetGID) != 0 || set.Mask&fsal.SetSize != 0 && r.Cred.UID != 0) {
 		again.Mask |= fsal.SetMode
 		if set.Mask&fsal.SetMode == 0 {
-			again.Mode = st.Mode &^ setIDs
+			again.Mode = a.Mode &^ setIDs
 		}
 	}
 	if w, ok := f.(*file); ok && w.n.id == n.id && w.flags&fsal.OpenWrite != 0 && set.Mask&fsal.SetSize != 0 {
 		size := fsal.SetAttr{Mask: fsal.SetSize, Size: set.Size}
 		if set.Mask &^= fsal.SetSize; set.Mask != 0 {
-			if st, err = k.m.Setattr(&r.Cred, in, &set); err != nil {
-				return st, err
+			if err = k.m.Setattr(&r.Cred, in, &set, &a); err != nil {
+				return a, err
 			}
 		}
-		st, err = k.m.Setattr(&superuser, in, &size)
+		err = k.m.Setattr(&superuser, in, &size, &a)
 	} else {
-		st, err = k.m.Setattr(&r.Cred, in, &set)
+		err = k.m.Setattr(&r.Cred, in, &set, &a)
 	}
-	if err != nil || again.Mask == 0 {
-		return st, err
+	if err == nil && again.Mask != 0 {
+		err = k.m.Setattr(&superuser, in, &again, &a)
 	}
-	return k.m.Setattr(&superuser, in, &again)
+	return a, err
 }
 
 // permitted is what a mode gives to somebody.

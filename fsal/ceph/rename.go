@@ -57,12 +57,12 @@ func (n *node) rename(r *fsal.Req, c *client, name string, d *node, newName stri
 		return from, to, err
 	}
 	defer k.end()
-	dir, put, err := n.at(&k)
+	dir, put, err := n.at(k)
 	if err != nil {
 		return from, to, gone(err)
 	}
 	defer put()
-	target, putTarget, err := d.at(&k)
+	target, putTarget, err := d.at(k)
 	if err != nil {
 		return from, to, gone(err)
 	}
@@ -95,7 +95,7 @@ func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int,
 		return move, moved, replaced, gone(err)
 	}
 	defer k.end()
-	target, put, err := d.at(&k)
+	target, put, err := d.at(k)
 	if err != nil {
 		return move, moved, replaced, gone(err)
 	}

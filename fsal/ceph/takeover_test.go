@@ -92,7 +92,7 @@ func TestEvictionAgain(t *testing.T) {
 	first := activeMDS(t, c)
 	survive(t, fs, up.lost, "by the monitors, while no MDS serves", func() error {
 		err := c.Kill("mds." + first)
-		_, no := c.Ceph("osd", "blocklist", "add", fs.clients[0].m.Address())
+		_, no := c.Ceph("osd", "blocklist", "add", fs.clients[0].m.Load().Address())
 		return errors.Join(err, no)
 	})
 	eventually(t, "another MDS", func() error {

@@ -55,13 +55,14 @@ func (m *Mount) Lookup(who *fsal.Cred, dir Inode, name string) (in Inode, st Sta
 	return in, st, err
 }
 
-// Getattr returns an inode's attributes.
-func (m *Mount) Getattr(in Inode) (st Stat, err error) {
+// Getattr fills in an inode's attributes.
+func (m *Mount) Getattr(in Inode, a *fsal.Attr) error {
 	var c C.tg_stat
-	if err = check(C.tg_getattr(m.p, in.p, &c)); err == nil {
-		st.from(&c)
+	if r := C.tg_getattr(m.p, in.p, &c); r < 0 {
+		return check(r)
 	}
-	return st, err
+	fill(a, &c)
+	return nil
 }
 
 var setBits = [...]struct {
@@ -79,8 +80,9 @@ func timespec(t fsal.Time) C.struct_timespec {
 	return C.struct_timespec{tv_sec: C.time_t(t.Sec), tv_nsec: C.long(t.Nsec)}
 }
 
-// Setattr changes what s names; the times of SetAtimeNow and SetMtimeNow are in s.
-func (m *Mount) Setattr(who *fsal.Cred, in Inode, s *fsal.SetAttr) (st Stat, err error) {
+// Setattr changes what s names, the times of SetAtimeNow and SetMtimeNow being in s,
+// and fills in what the attributes are then.
+func (m *Mount) Setattr(who *fsal.Cred, in Inode, s *fsal.SetAttr, a *fsal.Attr) error {
 	var mask C.int
 	for _, b := range setBits {
 		if s.Mask&b.set != 0 {
@@ -92,10 +94,11 @@ func (m *Mount) Setattr(who *fsal.Cred, in Inode, s *fsal.SetAttr) (st Stat, err
 		stx_atime: timespec(s.Atime), stx_mtime: timespec(s.Mtime), stx_btime: timespec(s.Btime),
 	}
 	u, g, gs, ng := whose(who)
-	if err = check(C.tg_setattr(m.p, in.p, u, g, gs, ng, mask, &c)); err == nil {
-		st.from(&c)
+	if r := C.tg_setattr(m.p, in.p, u, g, gs, ng, mask, &c); r < 0 {
+		return check(r)
 	}
-	return st, err
+	fill(a, &c)
+	return nil
 }
 
 // Readlink returns a symlink's target.

@@ -191,17 +191,22 @@ func timeOf(t *C.struct_timespec) fsal.Time {
 }
 
 func (s *Stat) from(c *C.tg_stat) {
+	s.Snap = uint64(c.stx_dev)
+	fill(&s.Attr, c)
+}
+
+func fill(a *fsal.Attr, c *C.tg_stat) {
 	mode := uint32(c.stx_mode)
-	*s = Stat{Snap: uint64(c.stx_dev), Attr: fsal.Attr{
+	*a = fsal.Attr{
 		Mode: mode & 0o7777, Nlink: uint32(c.stx_nlink), UID: uint32(c.stx_uid), GID: uint32(c.stx_gid),
 		Size: uint64(c.stx_size), Used: uint64(c.stx_blocks) << 9, Ino: uint64(c.stx_ino), Change: version(c),
 		Atime: timeOf(&c.stx_atime), Mtime: timeOf(&c.stx_mtime), Ctime: timeOf(&c.stx_ctime), Btime: timeOf(&c.stx_btime),
-	}}
-	if t := mode >> 12; t < uint32(len(types)) {
-		s.Type = types[t]
 	}
-	if s.Type == fsal.BlockDevice || s.Type == fsal.CharDevice {
-		s.Major, s.Minor = major(uint64(c.stx_rdev)), minor(uint64(c.stx_rdev))
+	if t := mode >> 12; t < uint32(len(types)) {
+		a.Type = types[t]
+	}
+	if a.Type == fsal.BlockDevice || a.Type == fsal.CharDevice {
+		a.Major, a.Minor = major(uint64(c.stx_rdev)), minor(uint64(c.stx_rdev))
 	}
 }
 

@@ -8,41 +8,44 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
-// TestTurns has many more callers than there are turns: no more than these run at
+// TestCalls has many more callers than there may be calls: no more than these run at
 // once, all come through, and one that gives up gets nothing.
-func TestTurns(t *testing.T) {
-	const turns, callers, calls = 3, 32, 2000
-	x := newTurns(turns)
-	c := &client{}
+func TestCalls(t *testing.T) {
+	const most, callers, each = 3, 32, 2000
+	fs := &FS{calls: newCalls(most)}
+	c := &client{fs: fs}
+	c.m.Store(&ll.Mount{})
 	var running atomic.Int32
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {
-			for range calls {
-				turn, err := x.take(t.Context(), c, false)
+			for range each {
+				k, err := c.enter(t.Context())
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if n := running.Add(1); n > turns {
+				if n := running.Add(1); n > most {
 					t.Errorf("%d calls at once", n)
 				}
 				running.Add(-1)
-				x.give(turn)
+				k.end()
 			}
 		})
 	}
 	wg.Wait()
-	for range turns {
-		if _, err := x.take(t.Context(), c, false); err != nil {
+	for range most {
+		if _, err := c.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := x.take(ctx, c, true); err != syscall.EAGAIN {
+	if _, err := c.enter(ctx); err != syscall.EAGAIN {
 		t.Errorf("one that gave up: %v", err)
 	}
 }

@@ -1,0 +1,224 @@
+//go:build ceph
+
+package ceph
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+)
+
+// call is the right to one use of a client, which holds a thread. An FS has so many
+// for all its clients, each in a cache line of its own; after end it is another's.
+type call struct {
+	// word says whose call it is, and since when that waits for an MDS: 0 for nobody's,
+	// or a client's mark with the ticks, of which 0 are for a call that asks no MDS. A
+	// client is not unmounted while its mark stands anywhere.
+	word atomic.Uint64
+	c    *client
+	m    *ll.Mount
+	gen  uint64
+	// changes is what the call changes, if its number is not 0.
+	changes vino
+	_       [16]byte
+}
+
+const (
+	tickBits = 48 // of a call's word
+	tick     = time.Microsecond
+)
+
+// mark is c in a call's word.
+func (c *client) mark() uint64 { return uint64(c.index+1) << tickBits }
+
+// word is what a call of c that begins now is marked with. It began when prod looked
+// last, or later: to read the clock is a good part of a call that libcephfs can answer
+// by itself.
+func (c *client) word(asks bool) uint64 {
+	if asks {
+		return c.mark() | c.looked.Load()
+	}
+	return c.mark()
+}
+
+// begin waits until a call may run; end must follow. EAGAIN while there is no mount.
+func (c *client) begin(ctx context.Context) (*call, error) { return c.take(ctx, true) }
+
+// enter is begin for a call that asks no MDS.
+func (c *client) enter(ctx context.Context) (*call, error) { return c.take(ctx, false) }
+
+func (c *client) take(ctx context.Context, asks bool) (*call, error) {
+	k := c.fs.calls.first()
+	if !k.word.CompareAndSwap(0, c.word(asks)) {
+		var err error
+		if k, err = c.fs.calls.wait(ctx, c, asks); err != nil {
+			return nil, err
+		}
+	}
+	// Whoever unmounts takes m away first and looks for marks then.
+	m := c.m.Load()
+	if m == nil {
+		c.fs.calls.give(k)
+		return nil, syscall.EAGAIN
+	}
+	k.c, k.m, k.gen = c, m, c.gen.Load()
+	if asks {
+		c.rouse()
+	}
+	return k, nil
+}
+
+// changing says that the MDS will be asked to change names in id, or its attributes.
+func (k *call) changing(id vino) {
+	k.changes = id
+	k.c.journal.count(id, 1)
+}
+
+func (k *call) end() {
+	if k.changes.ino != 0 {
+		k.c.journal.count(k.changes, -1)
+		k.changes = vino{}
+	}
+	k.c.fs.calls.give(k)
+}
+
+// judge returns what a call answers: EAGAIN where its client is lost, which is
+// then replaced.
+func (k *call) judge(err error) error {
+	if err == nil {
+		return nil
+	}
+	return k.blame(err)
+}
+
+// blame is judge for what failed.
+func (k *call) blame(err error) error {
+	no, _ := err.(syscall.Errno)
+	switch no {
+	case syscall.ESHUTDOWN, syscall.ENOTCONN: // Ceph's EBLOCKLISTED is ESHUTDOWN
+		k.c.lose(k.gen, no)
+		return syscall.EAGAIN
+	case syscall.ETIMEDOUT:
+		return syscall.EAGAIN
+	case syscall.EIO: // what a write of an evicted client says at first
+		if no, _ := k.probe().(syscall.Errno); no == syscall.ESHUTDOWN || no == syscall.ENOTCONN {
+			return k.blame(no)
+		}
+	}
+	return err
+}
+
+// probe asks the MDS whether it still knows the client.
+func (k *call) probe() error {
+	in, _, err := k.m.Root()
+	if err != nil {
+		return err
+	}
+	defer k.m.Put(in)
+	return k.m.Probe(in)
+}
+
+// resolve finds an inode: ESTALE if it is gone.
+func (k *call) resolve(id vino) (ll.Inode, ll.Stat, error) {
+	in, st, err := k.m.Resolve(id.ino, id.snap)
+	if err == syscall.ENOENT {
+		err = syscall.ESTALE
+	}
+	return in, st, k.judge(err)
+}
+
+// calls are all that may run at the same time.
+type calls struct {
+	all     []call
+	waiting atomic.Int32  // callers who found all taken
+	freed   chan struct{} // asks one who waits to look again; holds one for each call
+	epoch   time.Time
+}
+
+func newCalls(n int) calls {
+	return calls{all: make([]call, n), freed: make(chan struct{}, n), epoch: time.Now().Add(-tick)}
+}
+
+// first is a call to begin with, most often the same for a goroutine and another for
+// others: it goes by where the stack lies.
+func (s *calls) first() *call {
+	var here byte
+	spread := uint32(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b1
+	return &s.all[uint64(spread)*uint64(len(s.all))>>32]
+}
+
+// try returns a call that nobody has, or nil.
+func (s *calls) try(word uint64) *call {
+	n := uint32(len(s.all))
+	i := rand.Uint32N(n)
+	for range n {
+		if k := &s.all[i]; k.word.Load() == 0 && k.word.CompareAndSwap(0, word) {
+			return k
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+	return nil
+}
+
+// wait returns a call for c as soon as there is one: EAGAIN when ctx ends.
+func (s *calls) wait(ctx context.Context, c *client, asks bool) (*call, error) {
+	if k := s.try(c.word(asks)); k != nil {
+		return k, nil
+	}
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	for {
+		if k := s.try(c.word(asks)); k != nil {
+			return k, nil
+		}
+		select {
+		case <-s.freed:
+		case <-ctx.Done():
+			return nil, syscall.EAGAIN
+		}
+	}
+}
+
+func (s *calls) give(k *call) {
+	k.word.Store(0)
+	if s.waiting.Load() > 0 {
+		select {
+		case s.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drain waits until no call of c runs.
+func (s *calls) drain(c *client) {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for i := range s.all {
+		for s.all[i].word.Load()>>tickBits == c.mark()>>tickBits {
+			<-again.C
+		}
+	}
+}
+
+// longest returns for how long a call of c has waited for an MDS, 0 if there is none;
+// all have begun after a time.
+func (s *calls) longest(c *client, after uint64) (most time.Duration) {
+	now := s.now()
+	for i := range s.all {
+		word := s.all[i].word.Load()
+		if since := word & (1<<tickBits - 1); word-since == c.mark() && since != 0 {
+			most = max(most, time.Duration(now-max(since, after))*tick, tick)
+		}
+	}
+	return most
+}
+
+// now is the time after epoch in ticks, never 0.
+func (s *calls) now() uint64 { return uint64(time.Since(s.epoch) / tick) }
