@@ -43,6 +43,16 @@ func lifeOf(seconds int64) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
+// largestCache is the host's memory in MiB; the default is never too large.
+func largestCache() int {
+	const least = mdcache.DefaultBytes >> 20
+	var host syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&host); err != nil {
+		return least
+	}
+	return max(least, int(uint64(host.Totalram)*uint64(host.Unit)>>20))
+}
+
 // descriptors is how many files the process may have open.
 func descriptors() int {
 	var files syscall.Rlimit

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -35,9 +33,8 @@ type gateway struct {
 	rpc     *rpc.Server
 	monitor *monitor.Monitor
 	watch   *urlWatch
-	asked   chan struct{}  // has an element when somebody asks for a reload
-	hangup  chan os.Signal // has an element when SIGHUP does
-	deaf    error          // why there is no admin socket
+	asked   chan struct{} // has an element when somebody asks for a reload
+	deaf    error         // why there is no admin socket
 
 	mu   sync.Mutex      // one change at a time
 	now  reading         // Guarded by mu. What is in force.
@@ -48,9 +45,8 @@ type gateway struct {
 func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
 	g := &gateway{
 		flags: flags, given: given, objects: newObjects(), began: time.Now(),
-		asked: make(chan struct{}, 1), hangup: make(chan os.Signal, 1),
+		asked: make(chan struct{}, 1),
 	}
-	signal.Notify(g.hangup, syscall.SIGHUP) // from now on it does not end the process
 	next, err := g.read(ctx)
 	if err != nil {
 		return nil, err
@@ -93,7 +89,6 @@ func (g *gateway) open(ctx context.Context) (err error) {
 
 // Close closes all file systems. No request may use one any more.
 func (g *gateway) Close() {
-	signal.Stop(g.hangup)
 	g.watch.Close()
 	g.exports.Close()
 	g.objects.Close()
@@ -108,13 +103,13 @@ func (g *gateway) ask() {
 	}
 }
 
-// attend reloads when it is asked to, until ctx ends.
-func (g *gateway) attend(ctx context.Context) {
+// attend reloads when it is asked to, or something hangs up, until ctx ends.
+func (g *gateway) attend(ctx context.Context, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-g.hangup:
+		case <-hangup:
 		case <-g.asked:
 		}
 		daemon.SdNotify(false, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -85,7 +86,8 @@ func (r *rig) serve() {
 		r.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	wait := attend(ctx, r.gateway, ctl, socket)
+	hangup := hangups()
+	wait := attend(ctx, r.gateway, ctl, socket, hangup)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		r.Fatal(err)
@@ -98,6 +100,7 @@ func (r *rig) serve() {
 		stop()
 		<-served
 		wait()
+		signal.Stop(hangup)
 		r.nfs.Close()
 		ctl.Close(context.Background())
 		r.gateway.Close()

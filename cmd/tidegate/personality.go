@@ -106,6 +106,7 @@ func (g *ganeshaFlags) run(cmd *cobra.Command) error {
 	if !g.foreground {
 		return g.detach()
 	}
+	hangup := hangups() // before anybody is told of this process
 	if err := redirect(g.log); err != nil {
 		return err
 	}
@@ -116,5 +117,5 @@ func (g *ganeshaFlags) run(cmd *cobra.Command) error {
 		}
 		defer release()
 	}
-	return serve(cmd.Context(), s, func(flag string) bool { return slices.Contains(given, flag) })
+	return serve(cmd.Context(), s, func(flag string) bool { return slices.Contains(given, flag) }, hangup)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -116,6 +118,51 @@ func TestGaneshaForeground(t *testing.T) {
 		t.Errorf("the end: %v", err)
 	}
 	g.gone()
+}
+
+// A SIGHUP that comes while a server starts, here while its log is opened, is answered
+// once it serves.
+func TestHangupAtStart(t *testing.T) {
+	g := newGanesha(t)
+	if err := syscall.Mkfifo(g.log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	opening := func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", cmd.Process.Pid))
+		return slices.ContainsFunc(threads, func(file string) bool {
+			text, _ := os.ReadFile(file)
+			return string(text) == "wait_for_partner"
+		})
+	}
+	for end := time.Now().Add(limit); !opening(); <-time.After(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the log is not opened")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.OpenFile(g.log, os.O_RDWR, 0) // which waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	log.SetReadDeadline(time.Now().Add(limit))
+	lines := bufio.NewScanner(log)
+	for lines.Scan() && !strings.Contains(lines.Text(), "configuration reloaded") {
+	}
+	if !strings.Contains(lines.Text(), "configuration reloaded") {
+		t.Error("no reload")
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
 }
 
 // As a unit of systemd's of type forking starts it: once the command has ended,

@@ -45,7 +45,7 @@ func serveCommand() *cobra.Command {
 			if ctx == nil {
 				ctx = context.Background()
 			}
-			return serve(ctx, s, cmd.Flags().Changed)
+			return serve(ctx, s, cmd.Flags().Changed, hangups())
 		},
 	}
 	s.register(cmd)
@@ -55,8 +55,15 @@ func serveCommand() *cobra.Command {
 // drainTime is how long a stop waits for the requests under way.
 const drainTime = 10 * time.Second
 
+// hangups has an element when SIGHUP came, which does not end the process any more.
+func hangups() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
+}
+
 // serve runs a server until it is told to stop.
-func serve(ctx context.Context, flags settings, given func(flag string) bool) error {
+func serve(ctx context.Context, flags settings, given func(flag string) bool, hangup <-chan os.Signal) error {
 	if _, err := os.Stat(defaultConfig); err == nil && !given("config") && !given("export") {
 		flags.config = defaultConfig
 	}
@@ -102,12 +109,12 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool) er
 	life := ctx
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	wait := attend(ctx, g, ctl, socket)
 	defer tellAt(s.monitor, g.monitor, g.log)()
 	defer context.AfterFunc(ctx, g.monitor.Draining)()
 	defer startWatchdog(g.rpc, s.minors[0], g.log)()
-	g.monitor.Serving()
-	err = run(ctx, g.rpc, listeners, g.log)
+	failed := accept(ctx, g, listeners)
+	wait := attend(ctx, g, ctl, socket, hangup)
+	err = run(ctx, g.rpc, failed, g.log)
 	stop()
 	wait()
 	return cmp.Or(err, context.Cause(life))
@@ -162,14 +169,14 @@ func (g *gateway) openSocket() (net.Listener, error) {
 
 // attend starts what runs beside the listeners until ctx ends; wait waits for
 // its end.
-func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.Listener) (wait func()) {
+func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.Listener, hangup <-chan os.Signal) (wait func()) {
 	var tasks sync.WaitGroup
 	if socket != nil {
 		tasks.Go(func() { admin.Serve(ctx, socket, routes(g, ctl)) })
 	}
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
 	tasks.Go(func() { g.monitor.Run(ctx) })
-	tasks.Go(func() { g.attend(ctx) })
+	tasks.Go(func() { g.attend(ctx, hangup) })
 	if g.member != nil {
 		tasks.Go(func() { g.releaseAstray(ctx) })
 	}
@@ -264,14 +271,20 @@ func newRPC(s *settings, nfs *nfs4.Server, log *zap.Logger) *rpc.Server {
 	})
 }
 
-// run serves until ctx ends, then drains.
-func run(ctx context.Context, srv *rpc.Server, listeners []net.Listener, log *zap.Logger) error {
-	failed := make(chan error, len(listeners))
+// accept begins to serve, and says so. Of a listener that fails, failed has the error.
+func accept(ctx context.Context, g *gateway, listeners []net.Listener) (failed <-chan error) {
+	ends := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- srv.Serve(context.WithoutCancel(ctx), l) }()
-		log.Info("listening", zap.Stringer("address", l.Addr()))
+		go func() { ends <- g.rpc.Serve(context.WithoutCancel(ctx), l) }()
+		g.log.Info("listening", zap.Stringer("address", l.Addr()))
 	}
+	g.monitor.Serving()
 	daemon.SdNotify(false, daemon.SdNotifyReady)
+	return ends
+}
+
+// run waits until ctx ends or a listener fails, then drains.
+func run(ctx context.Context, srv *rpc.Server, failed <-chan error, log *zap.Logger) error {
 	var err error
 	select {
 	case <-ctx.Done():

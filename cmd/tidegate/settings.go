@@ -133,8 +133,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("--dead-after %v: must be 0, for ever, or more", s.deadAfter)
 	case s.cephClients < 1 || s.cephClients > maxCephClients:
 		return fmt.Errorf("--ceph-clients %d: must be from 1 to %d", s.cephClients, maxCephClients)
-	case s.cacheSize < 1:
-		return fmt.Errorf("--cache-size %d: must be 1 MiB or more; --cache-objects 0 keeps nothing", s.cacheSize)
+	case s.cacheSize < 1 || s.cacheSize > largestCache():
+		return fmt.Errorf("--cache-size %d: must be from 1 to %d MiB, all of this host's memory; --cache-objects 0 keeps nothing", s.cacheSize, largestCache())
 	case s.attrLife < 0:
 		return fmt.Errorf("--attr-expiration %v: must be 0, to ask each time, or more", s.attrLife)
 	case s.cacheObjects < 0:
