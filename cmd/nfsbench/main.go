@@ -49,11 +49,25 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(errOut, "nfsbench: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintf(errOut, "nfsbench: %s\n", oneLine(err))
 	if errors.As(err, new(failure)) {
 		return exitFailed
 	}
 	return exitUsage
+}
+
+// oneLine says once what several errors say.
+func oneLine(err error) string {
+	var said string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		switch {
+		case said == "":
+			said = line
+		case !strings.Contains(said, line):
+			said += "; " + line
+		}
+	}
+	return said
 }
 
 func measureCommand() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -30,6 +31,15 @@ func TestWrongArguments(t *testing.T) {
 		if code != exitUsage || strings.Count(errOut.String(), "\n") != 1 || out.Len() > 0 {
 			t.Errorf("nfsbench %s: exit %d, %q, %q", args, code, &out, &errOut)
 		}
+	}
+}
+
+// What several errors say is said once.
+func TestOneLine(t *testing.T) {
+	gone := errors.New("the server is gone")
+	err := errors.Join(fmt.Errorf("read4k: %w", gone), gone, errors.Join(gone, errors.New("no room")))
+	if got, want := oneLine(err), "read4k: the server is gone; no room"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

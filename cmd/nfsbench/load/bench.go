@@ -117,6 +117,11 @@ func (b *Bench) each(f func(*worker) error) error {
 		})
 	}
 	wg.Wait()
+	return one(errs)
+}
+
+// one returns the first error that there is: what befalls one worker mostly befalls all.
+func one(errs []error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -170,7 +175,7 @@ func (b *Bench) round(ctx context.Context, left time.Duration, mark func(bool), 
 		w.ops = 0
 		w.latency.Reset()
 	}
-	return errors.Join(errs...)
+	return one(errs)
 }
 
 // SetRate changes Job.Rate for the runs to come.

@@ -78,12 +78,7 @@ func Visit(ctx context.Context, t Target) (int, error) {
 		all.Go(func() { errs[i] = w.visit(ctx, dir, names, i) })
 	}
 	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return 0, err
-		}
-	}
-	return len(names), nil
+	return len(names), one(errs)
 }
 
 // visit looks up every name that is the worker's, of which it is the i-th.
