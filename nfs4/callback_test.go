@@ -124,88 +124,109 @@ func TestRecallCallback(t *testing.T) {
 	g.closes(mine)
 }
 
-// What the holder of a write delegation has not written yet, others see.
-func TestGetattrAsksHolder(t *testing.T) {
-	addr := listen(t, newServer(t, twoExports(t)...))
-	g := newGuest(t, addr)
-	tell := client.Attrs{Mask: wire.BitmapOf(wire.AttrChange, wire.AttrSize)}
-	status := wire.OK
-	g.answer = func(b calledBack) (wire.Status, wire.Body) {
+// teller is a guest that holds a write delegation, and says of the file what it is
+// told to; guarded by guest.mu.
+type teller struct {
+	*guest
+	mine         granted
+	status       wire.Status
+	change, size uint64
+}
+
+func newTeller(t *testing.T, addr string) *teller {
+	t.Helper()
+	h := &teller{guest: newGuest(t, addr)}
+	h.answer = func(b calledBack) (wire.Status, wire.Body) {
 		if _, ok := b.args.(wire.CbGetattrArgs); !ok {
 			return wire.OK, nil
 		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if status != wire.OK {
-			return status, nil
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.status != wire.OK {
+			return h.status, nil
 		}
-		f := fattr(value{wire.AttrChange, word64(tell.Change)}, value{wire.AttrSize, word64(tell.Size)})
+		f := fattr(value{wire.AttrChange, word64(h.change)}, value{wire.AttrSize, word64(h.size)})
 		return wire.OK, wire.CbGetattrRes{ObjAttributes: f}
 	}
-	say := func(with wire.Status, change, size uint64) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		status, tell.Change, tell.Size = with, change, size
-	}
-	g.mount(g.dial("only"), 4, wire.CreateSessionFlagConnBackChan)
-	mine := g.delegated("file", wire.OpenShareAccessBoth, wire.OpenDelegateWrite)
-	other := visit(t, addr)
-	look := func(who *guest) client.Attrs {
-		t.Helper()
-		attrs, err := who.Getattr(who.ctx, mine.fh, client.CommonAttrs())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return attrs
-	}
+	h.mount(h.dial("only"), 4, wire.CreateSessionFlagConnBackChan)
+	h.mine = h.delegated("file", wire.OpenShareAccessBoth, wire.OpenDelegateWrite)
+	return h
+}
 
-	say(wire.OK, mine.attrs.Change, 0)
-	if got := look(other); got.Change != mine.attrs.Change || got.Size != 0 || got.Modify != mine.attrs.Modify {
-		t.Errorf("of what is not modified: %+v, want %+v", got, mine.attrs)
+func (h *teller) tell(status wire.Status, change, size uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status, h.change, h.size = status, change, size
+}
+
+// look returns what a guest sees of the file.
+func (h *teller) look(who *guest) client.Attrs {
+	h.t.Helper()
+	attrs, err := who.Getattr(who.ctx, h.mine.fh, client.CommonAttrs())
+	if err != nil {
+		h.t.Fatal(err)
 	}
-	b := g.next()
-	if args, ok := b.args.(wire.CbGetattrArgs); !ok || args.AttrRequest != tell.Mask || b.fh != string(mine.fh) {
+	return attrs
+}
+
+// What the holder of a write delegation has not written yet, others see.
+func TestGetattrAsksHolder(t *testing.T) {
+	addr := listen(t, newServer(t, twoExports(t)...))
+	h := newTeller(t, addr)
+	was, other := h.mine.attrs, visit(t, addr)
+	h.tell(wire.OK, was.Change, 0)
+	if got := h.look(other); got.Change != was.Change || got.Size != 0 || got.Modify != was.Modify {
+		t.Errorf("of what is not modified: %+v, want %+v", got, was)
+	}
+	b := h.next()
+	asked := wire.BitmapOf(wire.AttrChange, wire.AttrSize)
+	if args, ok := b.args.(wire.CbGetattrArgs); !ok || args.AttrRequest != asked || b.fh != string(h.mine.fh) {
 		t.Errorf("called back with %+v for %x", b.args, b.fh)
 	}
-	last := mine.attrs.Change
+	last := was.Change
 	for _, size := range []uint64{4711, 4711, 5000} {
-		say(wire.OK, mine.attrs.Change+1, size)
-		got := look(other)
-		if got.Size != size || got.Change <= last || got.Modify == mine.attrs.Modify {
+		h.tell(wire.OK, was.Change+1, size)
+		got := h.look(other)
+		if got.Size != size || got.Change <= last || got.Modify == was.Modify {
 			t.Errorf("%+v, want size %d, change above %d", got, size, last)
 		}
 		last = got.Change
 	}
-	say(wire.OK, mine.attrs.Change, 0)
-	if got := look(other); got.Change <= last {
+	h.tell(wire.OK, was.Change, 0)
+	if got := h.look(other); got.Change <= last {
 		t.Errorf("change went from %d to %d", last, got.Change)
 	}
-	if got := look(g); got.Change != mine.attrs.Change || got.Size != 0 {
-		t.Errorf("the holder sees %+v, want %+v", got, mine.attrs)
+	if got := h.look(h.guest); got.Change != was.Change || got.Size != 0 {
+		t.Errorf("the holder sees %+v, want %+v", got, was)
 	}
-	if _, err := other.Getattr(other.ctx, mine.fh, wire.BitmapOf(wire.AttrMode)); err != nil {
+	if _, err := other.Getattr(other.ctx, h.mine.fh, wire.BitmapOf(wire.AttrMode)); err != nil {
 		t.Error(err)
 	}
-	if n := len(g.seen); n != 4 {
+	if n := len(h.seen); n != 4 {
 		t.Errorf("%d callbacks for 4 GETATTRs", n)
 	}
-	for len(g.seen) > 0 {
-		<-g.seen
-	}
+	h.gives(h.mine)
+	h.closes(h.mine)
+}
 
-	say(wire.ErrNotSupp, 0, 0)
-	if _, err := other.Getattr(other.ctx, mine.fh, client.CommonAttrs()); !client.IsStatus(err, wire.ErrDelay) {
-		t.Errorf("with a holder that does not say: %v", err)
+// A holder that does not say what it has written is to return its delegation.
+func TestGetattrRecalls(t *testing.T) {
+	addr := listen(t, newServer(t, twoExports(t)...))
+	h := newTeller(t, addr)
+	other := visit(t, addr)
+	h.tell(wire.ErrNotSupp, 0, 0)
+	if _, err := other.Getattr(other.ctx, h.mine.fh, client.CommonAttrs()); !client.IsStatus(err, wire.ErrDelay) {
+		t.Errorf("GETATTR: %v", err)
 	}
-	g.next()
-	if b := g.next(); !b.recalls(mine) {
+	h.next()
+	if b := h.next(); !b.recalls(h.mine) {
 		t.Errorf("called back with %+v", b.args)
 	}
-	g.gives(mine)
-	if got := look(other); got.Change != mine.attrs.Change || got.Size != 0 {
+	h.gives(h.mine)
+	if got := h.look(other); got.Change != h.mine.attrs.Change || got.Size != 0 {
 		t.Errorf("after DELEGRETURN: %+v", got)
 	}
-	g.closes(mine)
+	h.closes(h.mine)
 }
 
 // A holder that does not even read holds up nobody for longer than one that is

@@ -150,6 +150,46 @@ func TestDelegationEndsWithClient(t *testing.T) {
 	e.checkEmpty()
 }
 
+// stir does the i-th thing of many to one of two files, after which c has it open no
+// more.
+func (e *env) stir(c *Client, i int) error {
+	file := byte(i % 2)
+	e.contended.place(key(file)).Store(0) // granted again at once
+	r, err := c.Open(ctx, e.wishing(fmt.Sprint("o", i%2), file, Share(1+i%3), Wish(i%3)))
+	if err == Delay {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("OPEN: %w", err)
+	}
+	defer e.close(c, Stateid{0, r.Stateid.Other}, file)
+	if r.Delegation != nil {
+		if err := e.stirUnder(r.Delegation, file, i%4 == 0); err != nil && err != BadStateid {
+			return fmt.Errorf("under a delegation: %w", err)
+		}
+	}
+	if i%7 == 0 {
+		if err := e.Recall(ctx, key(file), c, true); err != nil && err != Delay {
+			return fmt.Errorf("recall: %w", err)
+		}
+	}
+	return nil
+}
+
+// stirUnder does I/O under a delegation, and may return it.
+func (e *env) stirUnder(d *Delegation, file byte, returns bool) error {
+	want := ShareRead
+	if d.Write {
+		want = both
+	}
+	err := e.use(d.Client, d.Stateid(), file, want)
+	if returns && (err == nil || err == BadStateid) {
+		k := key(file)
+		err = d.Client.ReturnDelegation(d.Stateid(), &k)
+	}
+	return err
+}
+
 // Opens, recalls, returns, restarts and I/O under delegations at once.
 func TestDelegationStorm(t *testing.T) {
 	var turn atomic.Int64
@@ -159,47 +199,15 @@ func TestDelegationStorm(t *testing.T) {
 		}
 		obey(d)
 	})
-	work := func(c *Client, i int) {
-		file := byte(i % 2)
-		e.contended.place(key(file)).Store(0) // granted again at once
-		wish := Wish(i % 3)
-		r, err := c.Open(ctx, e.wishing(fmt.Sprint("o", i%2), file, Share(1+i%3), wish))
-		if err == Delay {
-			return
-		}
-		if err != nil {
-			t.Errorf("OPEN: %v", err)
-			return
-		}
-		if d := r.Delegation; d != nil {
-			want := ShareRead
-			if d.Write {
-				want = both
-			}
-			if err := e.use(c, d.Stateid(), file, want); err != nil && err != BadStateid {
-				t.Errorf("I/O: %v", err)
-			}
-			if i%4 == 0 {
-				k := key(file)
-				if err := c.ReturnDelegation(d.Stateid(), &k); err != nil && err != BadStateid {
-					t.Errorf("DELEGRETURN: %v", err)
-				}
-			}
-		}
-		if i%7 == 0 {
-			if err := e.Recall(ctx, key(file), c, true); err != nil && err != Delay {
-				t.Errorf("recall: %v", err)
-			}
-		}
-		e.close(c, Stateid{0, r.Stateid.Other}, file)
-	}
 	var wg sync.WaitGroup
 	for g := range 6 {
 		wg.Go(func() {
 			name := fmt.Sprint("client", g)
 			c := e.client(name)
 			for i := range 200 {
-				work(c, i+g)
+				if err := e.stir(c, i+g); err != nil {
+					t.Error(err)
+				}
 				if i%50 == 49 {
 					c = e.session(incarnation(name, byte(i))).Client
 				}

@@ -220,40 +220,39 @@ func TestDelegationStateids(t *testing.T) {
 	e.checkEmpty()
 }
 
-// Who goes against a delegation is told to wait while it is asked for, once.
-func TestRecall(t *testing.T) {
-	io := func(want Share) func(*env, *Client) error {
-		return func(e *env, c *Client) error { return c.Special(ctx, key(1), want) }
-	}
-	open := func(access, deny Share) func(*env, *Client) error {
-		return func(e *env, c *Client) error {
-			_, err := e.tryOpen(c, "o", 1, access, deny)
-			return err
-		}
-	}
-	truncate := func(e *env, c *Client) error {
+// uses are the ways to use a file, and whether each goes against another's delegation
+// to read it, or to write it.
+var uses = []struct {
+	name        string
+	by          func(*env, *Client) error
+	read, write bool
+}{
+	{"OPEN to read", opensIt(ShareRead, 0), false, true},
+	{"OPEN to write", opensIt(ShareWrite, 0), true, true},
+	{"OPEN that denies", opensIt(ShareRead, ShareWrite), true, true},
+	{"OPEN that truncates", func(e *env, c *Client) error {
 		x := e.request("o", 1, ShareRead, 0)
 		x.Truncates = true
 		_, err := c.Open(ctx, x)
 		return err
+	}, true, true},
+	{"READ without an open", func(_ *env, c *Client) error { return c.Special(ctx, key(1), ShareRead) }, false, true},
+	{"READ past denials", func(_ *env, c *Client) error { return c.Special(ctx, key(1), 0) }, false, true},
+	{"WRITE without an open", func(_ *env, c *Client) error { return c.Special(ctx, key(1), ShareWrite) }, true, true},
+	{"SETATTR", func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, true) }, true, true},
+	{"GETATTR", func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, false) }, false, true},
+}
+
+func opensIt(access, deny Share) func(*env, *Client) error {
+	return func(e *env, c *Client) error {
+		_, err := e.tryOpen(c, "o", 1, access, deny)
+		return err
 	}
-	change := func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, true) }
-	look := func(e *env, c *Client) error { return e.Recall(ctx, key(1), c, false) }
-	for _, tt := range []struct {
-		name        string
-		by          func(*env, *Client) error
-		read, write bool // whether it goes against such a delegation
-	}{
-		{"OPEN to read", open(ShareRead, 0), false, true},
-		{"OPEN to write", open(ShareWrite, 0), true, true},
-		{"OPEN that denies", open(ShareRead, ShareWrite), true, true},
-		{"OPEN that truncates", truncate, true, true},
-		{"READ without an open", io(ShareRead), false, true},
-		{"READ past denials", io(0), false, true},
-		{"WRITE without an open", io(ShareWrite), true, true},
-		{"SETATTR", change, true, true},
-		{"GETATTR", look, false, true},
-	} {
+}
+
+// Who goes against a delegation is told to wait while it is asked for, once.
+func TestRecall(t *testing.T) {
+	for _, tt := range uses {
 		for wish := WishRead; wish <= WishWrite; wish++ {
 			t.Run(fmt.Sprint(tt.name, wish), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

@@ -191,39 +191,41 @@ func TestCallClosed(t *testing.T) {
 	}
 }
 
+const cbProg = 0x40000000
+
+// echoBack calls a client back with a large payload, which its results repeat.
+func echoBack(conn *Conn) error {
+	payload := bytes.Repeat([]byte("back"), 25<<10)
+	return conn.Call(context.Background(), cbProg, 1, procEcho, Cred{},
+		func(e *xdr.Encoder) { e.Raw(payload) },
+		func(d *xdr.Decoder) error {
+			if !bytes.Equal(d.Rest(), payload) {
+				return errors.New("the results differ")
+			}
+			return nil
+		})
+}
+
 // The server calls the client back on the client's connection, while calls of the
 // client's run.
 func TestCallback(t *testing.T) {
-	const cbProg = 0x40000000
 	conns := make(chan *Conn, 1)
 	gate := make(chan bool)
-	p := Program{Number: testProg, Low: testLow, High: testHigh, Dispatch: func(c *Call) Status {
+	_, addr := serve(t, Config{Programs: []Program{{Number: testProg, Low: testLow, High: testHigh, Dispatch: func(c *Call) Status {
 		conns <- c.Conn
 		<-gate
 		return Success
-	}}
-	s, addr := serve(t, Config{Programs: []Program{p}})
-	back := newService(0)
+	}}}})
 	client := dial(t, addr, Config{Programs: []Program{
-		{Number: cbProg, Low: 1, High: 1, Dispatch: back.dispatch},
+		{Number: cbProg, Low: 1, High: 1, Dispatch: newService(0).dispatch},
 	}})
 	answered := make(chan error, 1)
 	go func() { answered <- client.Call(context.Background(), testProg, testHigh, 1, Cred{}, nil, nil) }()
 	conn := receive(t, "the call to begin", conns)
-
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			payload := make([]byte, 100<<10)
-			err := conn.Call(context.Background(), cbProg, 1, procEcho, Cred{},
-				func(e *xdr.Encoder) { e.Raw(payload) },
-				func(d *xdr.Decoder) error {
-					if !bytes.Equal(d.Rest(), payload) {
-						t.Error("a callback's results differ")
-					}
-					return nil
-				})
-			if err != nil {
+			if err := echoBack(conn); err != nil {
 				t.Errorf("callback: %v", err)
 			}
 		})
@@ -237,23 +239,28 @@ func TestCallback(t *testing.T) {
 	if err := receive(t, "the reply", answered); err != nil {
 		t.Error(err)
 	}
+}
 
-	// A callback that waits fails with the shutdown of the server.
-	failed := make(chan error, 1)
+// A callback that waits fails with the shutdown of the server.
+func TestCallbackAtShutdown(t *testing.T) {
+	conns := make(chan *Conn, 1)
+	s, addr := serve(t, Config{Programs: []Program{{Number: testProg, Low: testLow, High: testHigh, Dispatch: func(c *Call) Status {
+		conns <- c.Conn
+		return Success
+	}}}})
 	silent := dialRaw(t, addr)
 	silent.send(call(1, procNull))
 	silent.record()
-	conn = receive(t, "the call to begin", conns)
+	conn := receive(t, "the call to begin", conns)
+	failed, stopped := make(chan error, 1), make(chan error, 1)
 	go func() { failed <- conn.Call(context.Background(), cbProg, 1, procNull, Cred{}, nil, nil) }()
 	silent.record() // the callback
-	client.Close()
-	silent2 := make(chan error, 1)
-	go func() { silent2 <- s.Shutdown(context.Background()) }()
+	go func() { stopped <- s.Shutdown(context.Background()) }()
 	if err := receive(t, "the callback to fail", failed); !errors.Is(err, ErrClosed) {
 		t.Errorf("callback: %v", err)
 	}
 	silent.Close()
-	if err := receive(t, "Shutdown", silent2); err != nil {
+	if err := receive(t, "Shutdown", stopped); err != nil {
 		t.Error(err)
 	}
 }
