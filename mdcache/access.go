@@ -2,13 +2,14 @@ package mdcache
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/tidegate/tidegate/fsal"
 )
 
 // right is what somebody may do with an object while that has this Change.
 type right struct {
-	who    fsal.Cred
+	who    *fsal.Cred
 	change uint64
 	have   fsal.Access
 }
@@ -27,7 +28,7 @@ func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 func (n *node) access(r *fsal.Req, a *fsal.Attr, want fsal.Access) (fsal.Access, error) {
 	slot := &n.rights[r.Cred.UID%uint32(len(n.rights))]
 	settled := n.settled(a)
-	if known := slot.Load(); settled && known != nil && known.change == a.Change && same(&known.who, &r.Cred) {
+	if known := slot.Load(); settled && known != nil && known.change == a.Change && same(known.who, &r.Cred) {
 		return known.have & want, nil
 	}
 	have, err := n.inner.Access(r, everything)
@@ -35,11 +36,24 @@ func (n *node) access(r *fsal.Req, a *fsal.Attr, want fsal.Access) (fsal.Access,
 		return 0, n.see(err)
 	}
 	if settled {
-		who := r.Cred
-		who.Groups = slices.Clone(who.Groups) // which the request takes back
-		slot.Store(&right{who: who, change: a.Change, have: have})
+		slot.Store(&right{who: n.fs.callers.one(&r.Cred), change: a.Change, have: have})
 	}
 	return have & want, nil
+}
+
+// callers are those who asked lately. Rights share them, whose groups may be many.
+type callers [256]atomic.Pointer[fsal.Cred]
+
+// one returns a copy of who that stays. It is the same for the same, mostly.
+func (c *callers) one(who *fsal.Cred) *fsal.Cred {
+	slot := &c[who.UID%uint32(len(c))]
+	if known := slot.Load(); known != nil && same(known, who) {
+		return known
+	}
+	own := *who
+	own.Groups = slices.Clone(who.Groups) // which the request takes back
+	slot.Store(&own)
+	return &own
 }
 
 func same(a, b *fsal.Cred) bool {

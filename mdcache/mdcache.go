@@ -81,6 +81,7 @@ type FS struct {
 	pieces   *bounded[position, piece]
 	changes  *changes
 	builders builders
+	callers  callers
 	serial   atomic.Uint64 // of the last node
 	gone     atomic.Uint64 // how often objects went: what was asked before does not count
 	tallies  tallies

@@ -32,9 +32,9 @@ type node struct {
 	rights [4]atomic.Pointer[right]
 }
 
-// nodeCost is what a node takes, with what is known of it and, as a guess, what the
-// file system has for it.
-const nodeCost = int64(unsafe.Sizeof(xnode{})+unsafe.Sizeof(known{})) + 256
+// nodeCost is what a node takes, with what is known of it, a right and, as a guess, what
+// the file system has for it.
+const nodeCost = int64(unsafe.Sizeof(xnode{})+unsafe.Sizeof(known{})+unsafe.Sizeof(right{})) + 232
 
 // xnode is a node with extended attributes.
 type xnode struct {
