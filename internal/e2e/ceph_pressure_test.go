@@ -202,8 +202,7 @@ func (x pressure) look() (v sight, err error) {
 }
 
 func raise(most *atomic.Int64, to int64) {
-	if to > most.Load() {
-		most.Store(to)
+	for was := most.Load(); to > was && !most.CompareAndSwap(was, to); was = most.Load() {
 	}
 }
 
