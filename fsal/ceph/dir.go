@@ -11,7 +11,8 @@ import (
 	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
-// stream is a directory being listed, kept from one call to the next.
+// stream is a directory being listed, kept from one call to the next. It holds what
+// would be most of a server's garbage, so that ended ones are used again.
 type stream struct {
 	id     vino
 	who    fsal.Cred
@@ -35,6 +36,25 @@ const keptStreams = 64
 type streams struct {
 	mu   sync.Mutex
 	kept []*stream // Guarded by mu.
+	pool sync.Pool // of those that ended
+}
+
+// begin returns a stream that stands at a cookie, whose directory is to be opened.
+func (s *streams) begin(id vino, who *fsal.Cred, cookie, gen uint64) *stream {
+	x, ok := s.pool.Get().(*stream)
+	if !ok {
+		x = new(stream)
+	}
+	x.id, x.gen, x.cookie = id, gen, cookie
+	x.who = fsal.Cred{UID: who.UID, GID: who.GID, Groups: append(x.who.Groups[:0], who.Groups...)}
+	return x
+}
+
+// end takes back a stream whose directory is closed.
+func (s *streams) end(x *stream) {
+	x.read.Clear()
+	x.next, x.old, x.ended = 0, false, false
+	s.pool.Put(x)
 }
 
 func sameCred(a, b *fsal.Cred) bool {
@@ -114,11 +134,12 @@ func (n *node) listing(r *fsal.Req, cookie uint64) (*stream, error) {
 		}
 		return nil, k.judge(err)
 	}
-	s := &stream{id: n.id, gen: k.gen, cookie: cookie, who: r.Cred}
-	s.who.Groups = slices.Clone(r.Cred.Groups)
-	if s.dir, err = k.m.Opendir(&r.Cred, in); err != nil {
+	dir, err := k.m.Opendir(&r.Cred, in)
+	if err != nil {
 		return nil, k.judge(err)
 	}
+	s := n.c.dirs.begin(n.id, &r.Cred, cookie, k.gen)
+	s.dir = dir
 	k.m.Seekdir(s.dir, max(cookie, afterDots))
 	return s, nil
 }
@@ -131,6 +152,7 @@ func (c *client) shelve(s *stream, keep bool) {
 		}
 	}
 	c.settle(s.gen, func(m *ll.Mount) { m.Closedir(s.dir) })
+	c.dirs.end(s)
 }
 
 // refill reads on where all is taken.

@@ -19,6 +19,9 @@ type Entries struct {
 // Len is how many entries there are.
 func (e *Entries) Len() int { return e.n }
 
+// Clear forgets them.
+func (e *Entries) Clear() { e.n = 0 }
+
 // Name is an entry's name.
 func (e *Entries) Name(i int) string {
 	x := &e.room[i]
