@@ -26,6 +26,7 @@ fi
 	# What reaches Ceph through cgo, against a Ceph of its own. Evictions and kills are
 	# internal/e2e's; make test-ceph has all.
 	if [[ -e /usr/include/cephfs/libcephfs.h && -e /usr/include/rados/librados.h ]]; then
+		go vet -tags ceph,pacific ./... || status=1
 		inCeph=(go test $race -shuffle=on -json -tags ceph,pacific -p 1)
 		"${inCeph[@]}" ./cluster/rados ./recovery/rados || status=1
 		"${inCeph[@]}" -run '^Test(Conformance|ACL|Refusals|PoolAccess|Snapshot|Quota|FewerClients|OpenDirectory|MovedData)$' ./fsal/ceph || status=1
