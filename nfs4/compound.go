@@ -191,7 +191,7 @@ func (c *compound) authorize(r *row) wire.Status {
 	if c.cur.export != nil {
 		c.as(c.cur.grant)
 		if c.cur.grant.Rights == 0 && r.needs&needsCurrent != 0 && !gives(r.op) {
-			return wire.ErrAccess
+			return unseen(r.op)
 		}
 	}
 	if r.asks != 0 {

@@ -202,7 +202,7 @@ func TestGiveBack(t *testing.T) {
 		{g, wire.OK, []wire.Args{here, unlock}},
 		{g, wire.OK, []wire.Args{here, less}},
 		{g, wire.ErrAccess, []wire.Args{here, wire.GetattrArgs{}, last}},
-		{g, wire.ErrAccess, []wire.Args{here, last, wire.GetFHArgs{}}},
+		{g, wire.ErrStale, []wire.Args{here, last, wire.GetFHArgs{}}},
 		{g, wire.ErrBadStateid, []wire.Args{here, last}},
 		{g, wire.OK, []wire.Args{wire.PutFHArgs{Object: deleg.fh}, wire.DelegReturnArgs{DelegStateid: deleg.deleg.Stateid}}},
 		{g, wire.OK, []wire.Args{wire.PutFHArgs{Object: deleg.fh}, wire.CloseArgs{OpenStateid: deleg.open}, wire.PutRootFHArgs{}, wire.GetFHArgs{}}},

@@ -160,6 +160,15 @@ func gives(op wire.Op) bool {
 	return op == wire.OpClose || op == wire.OpOpenDowngrade || op == wire.OpLocku || op == wire.OpDelegReturn
 }
 
+// unseen is what an operation that gives nothing back answers in an export that the
+// client does not see.
+func unseen(op wire.Op) wire.Status {
+	if op == wire.OpGetattr {
+		return wire.ErrAccess // with which the client leaves it out
+	}
+	return wire.ErrStale // which all of them may answer (RFC 8881, 15.2)
+}
+
 // excused reports whether what follows an operation that puts a file handle in
 // place keeps it from answering WRONGSEC (RFC 8881, 2.6.3.1.1).
 func (c *compound) excused() bool {
