@@ -26,7 +26,7 @@ type Client struct {
 	yielded atomic.Int64 // one more than the renewal after whose lease waiters were told; 0: none
 	running atomic.Int32 // COMPOUNDs under way; the lease holds meanwhile
 	status  atomic.Uint32
-	barred  atomic.Bool   // nothing begins for it: it is about to be forgotten
+	barred  atomic.Int32  // how many are about to forget it; nothing begins for it meanwhile
 	grace   *grace.Client // since it is confirmed; written under Store.mu
 
 	confirmed bool          // Guarded by Store.mu.
@@ -279,9 +279,9 @@ func (s *Store) DestroyClientID(ctx context.Context, id ClientID) error {
 
 // bar keeps the client from beginning anything, provided that idle holds then.
 func (c *Client) bar(idle func() bool) bool {
-	c.barred.Store(true)
+	c.barred.Add(1)
 	if c.running.Load() > 0 || !idle() {
-		c.barred.Store(false)
+		c.barred.Add(-1)
 		return false
 	}
 	return true
@@ -295,7 +295,7 @@ func (s *Store) forget(ctx context.Context, c *Client) error {
 	s.mu.Unlock()
 	if g != nil {
 		if err := graceError(g.Remove(ctx)); err != nil {
-			c.barred.Store(false)
+			c.barred.Add(-1)
 			return err
 		}
 	}

@@ -154,6 +154,17 @@ func TestCollisionWaits(t *testing.T) {
 	}
 }
 
+// Who gives up to forget a client does not let it begin what another is to prevent.
+func TestBarredTwice(t *testing.T) {
+	e := newEnv(t)
+	ss := e.session(incarnation("host", 1))
+	if !ss.Client.bar(func() bool { return true }) || ss.Client.bar(func() bool { return false }) {
+		t.Fatal("barred otherwise")
+	}
+	_, _, err := ss.Begin(Request{Sequence: 1, Principal: alice}, nil)
+	e.want("a request", err, Delay)
+}
+
 // The sequence id that EXCHANGE_ID returns is the next CREATE_SESSION's.
 func TestExchangeIDTellsSequence(t *testing.T) {
 	e := newEnv(t)

@@ -62,7 +62,7 @@ func (s *Store) CreateSession(ctx context.Context, x CreateSession) (*Session, e
 		if before == nil {
 			return ss, err
 		}
-		before.barred.Store(true) // whatever it does
+		before.barred.Add(1) // whatever it does
 		if err := s.forget(ctx, before); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (s *Store) createSession(x CreateSession) (ss *Session, before *Client, err
 	switch {
 	case c == nil:
 		return nil, nil, StaleClientID
-	case c.barred.Load():
+	case c.barred.Load() > 0:
 		return nil, nil, Delay
 	case x.Sequence == c.create.next-1 && c.create.replay && c.create.by == x.Principal:
 		return c.create.session, nil, c.create.err

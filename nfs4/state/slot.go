@@ -67,7 +67,7 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 	switch {
 	case ss.Ended():
 		err = BadSession
-	case ss.Client.barred.Load():
+	case ss.Client.barred.Load() > 0:
 		err = Delay
 	}
 	if err != nil {
