@@ -15,7 +15,7 @@ type bounded[K comparable, V any] struct {
 	seed    maphash.Seed
 	slots   []atomic.Pointer[item[K, V]] // Changed under the set's lock. A power of two.
 	locks   [64]sync.Mutex
-	limit   int64
+	limit   atomic.Int64
 	bytes   atomic.Int64
 	sweeper sync.Mutex
 	hand    int // Guarded by sweeper. Where sweep goes on.
@@ -38,7 +38,9 @@ func newBounded[K comparable, V any](limit, least int64) *bounded[K, V] {
 	for slots*least < limit {
 		slots *= 2
 	}
-	return &bounded[K, V]{seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[item[K, V]], slots), limit: limit}
+	b := &bounded[K, V]{seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[item[K, V]], slots)}
+	b.limit.Store(limit)
+	return b
 }
 
 // set returns the slots for a hash, and their lock.
@@ -63,7 +65,7 @@ func (b *bounded[K, V]) find(key K) (v V, ok bool) {
 
 // put keeps v in the place of what the key had.
 func (b *bounded[K, V]) put(key K, v V, cost int64) {
-	if cost > b.limit/ways {
+	if cost > b.limit.Load()/ways {
 		b.drop(key)
 		return
 	}
@@ -76,7 +78,7 @@ func (b *bounded[K, V]) put(key K, v V, cost int64) {
 	if old != nil {
 		cost -= old.cost
 	}
-	if b.bytes.Add(cost) > b.limit {
+	if b.bytes.Add(cost) > b.limit.Load() {
 		b.sweep()
 	}
 }
@@ -121,6 +123,12 @@ func (b *bounded[K, V]) drop(key K) {
 	}
 }
 
+// bound changes the limit. Above the first one there may be too few slots for it.
+func (b *bounded[K, V]) bound(limit int64) {
+	b.limit.Store(limit)
+	b.sweep()
+}
+
 // sweep brings the bytes below the limit.
 func (b *bounded[K, V]) sweep() {
 	if !b.sweeper.TryLock() {
@@ -128,7 +136,7 @@ func (b *bounded[K, V]) sweep() {
 	}
 	defer b.sweeper.Unlock()
 	for range 2 * len(b.slots) {
-		if b.bytes.Load() <= b.limit {
+		if b.bytes.Load() <= b.limit.Load() {
 			return
 		}
 		at := &b.slots[b.hand]

@@ -1,9 +1,13 @@
 package mdcache
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/mem"
 )
 
 // TestBounded: the limit holds, what is used stays while others pass by, and each key
@@ -71,5 +75,43 @@ func TestBoundedAccount(t *testing.T) {
 	}
 	if n := b.bytes.Load(); n != sum {
 		t.Errorf("%d bytes are counted, %d are there", n, sum)
+	}
+}
+
+// TestShare: what a cache keeps goes by how many share with it.
+func TestShare(t *testing.T) {
+	const files, among = 1000, 10
+	cfg := DefaultConfig(files)
+	cfg.Bytes = 2 << 20
+	fs := New(mem.New(mem.Config{}), cfg)
+	defer fs.Close()
+	r := request()
+	root, err := fs.Root(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Put()
+	for i := range files {
+		if err := created(root.Create(r, fmt.Sprint(i), fsal.CreateSpec{Open: fsal.OpenRead})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := fs.table.len.Load(); n <= files/among {
+		t.Fatalf("%d objects are kept", n)
+	}
+	fs.Share(among)
+	if n, b := fs.table.len.Load(), fs.Use().Bytes; n > files/among || b > cfg.Bytes/among {
+		t.Errorf("%d objects and %d bytes are kept by one of %d", n, b, among)
+	}
+	fs.Share(1)
+	for i := range files {
+		n, err := root.Lookup(r, fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Put()
+	}
+	if n := fs.table.len.Load(); n <= files/among {
+		t.Errorf("%d objects are kept when nobody shares", n)
 	}
 }

@@ -19,7 +19,7 @@ type Answered struct{ Hits, Misses uint64 }
 // Use is what a cache is used for, and what it takes.
 type Use struct {
 	Attributes, Names, Listings, Objects Answered
-	Bytes                                int64 // of memory; what the file system takes for an object is a guess
+	Bytes, Most                          int64 // of memory, now and at most; what the file system takes for an object is a guess
 }
 
 // tally is what nodes count in. There are some, so that they seldom share a cache line.
@@ -54,5 +54,6 @@ func (c *FS) Use() Use {
 	return Use{
 		Attributes: t.sum(attributes), Names: t.sum(lookups), Listings: t.sum(listings), Objects: t.sum(objects),
 		Bytes: c.table.len.Load()*nodeCost + c.names.bytes.Load() + c.pieces.bytes.Load(),
+		Most:  c.names.limit.Load() + c.names.limit.Load() + c.pieces.limit.Load(), // objects have as much as names
 	}
 }

@@ -49,6 +49,7 @@ import (
 type Config struct {
 	Nodes int           // most objects kept; those in use are kept beside
 	Bytes int64         // of memory at most: a quarter for objects, a quarter for names, half for listings
+	Among int           // caches that share Nodes and Bytes; 0: this one alone
 	Chunk int           // entries of a directory that are read and kept together; 0: none are kept
 	Attr  time.Duration // how long attributes count over a fsal.Teller; 0: they are asked for each time
 	Idle  time.Duration // an object that is not used for so long, or twice, is given back
@@ -92,10 +93,10 @@ type FS struct {
 // New returns a cache over fs, which is the cache's to close and to watch.
 func New(fs fsal.FS, cfg Config) *FS {
 	ctx, stop := context.WithCancel(context.Background())
+	nodes, bytes := cfg.share(cfg.Among)
 	c := &FS{
 		FS: fs, cfg: cfg, tick: time.Duration(fs.Limits().ChangeTickNanos),
-		table: newTable(int(min(int64(cfg.Nodes), cfg.Bytes/4/nodeCost))),
-		names: newBounded[name, link](cfg.Bytes/4, linkCost), pieces: newBounded[position, piece](cfg.Bytes/2, 1<<10),
+		table: newTable(nodes), names: newBounded[name, link](bytes/4, linkCost), pieces: newBounded[position, piece](bytes/2, 1<<10),
 		changes: &changes{now: clock{time.Now()}.now}, stop: stop, done: make(chan struct{}),
 	}
 	if teller, ok := fs.(fsal.Teller); ok && cfg.Attr > 0 {
@@ -104,6 +105,24 @@ func New(fs fsal.FS, cfg Config) *FS {
 	}
 	go c.sweep(ctx)
 	return c
+}
+
+// share returns how many objects and bytes each of so many caches may take.
+func (cfg *Config) share(among int) (nodes, bytes int64) {
+	n := int64(max(among, 1))
+	bytes = cfg.Bytes / n
+	return min(int64(cfg.Nodes)/n, bytes/4/nodeCost), bytes
+}
+
+// Share has the cache be one of so many that share Config.Nodes and Config.Bytes.
+func (c *FS) Share(among int) {
+	nodes, bytes := c.cfg.share(among)
+	c.table.limit.Store(nodes)
+	if c.table.over() {
+		c.table.trim(c.forget)
+	}
+	c.names.bound(bytes / 4)
+	c.pieces.bound(bytes / 2)
 }
 
 // sweep gives back what is idle, until ctx ends.

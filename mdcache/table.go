@@ -14,18 +14,20 @@ type table struct {
 	seed    maphash.Seed
 	chains  []atomic.Pointer[node] // Changed under the chain's lock. A power of two.
 	locks   [64]sync.Mutex
-	limit   int64
+	limit   atomic.Int64
 	len     atomic.Int64
 	trimmer sync.Mutex
 	hand    int // Guarded by trimmer. Where trim goes on.
 }
 
-func newTable(limit int) *table {
-	chains := 64
+func newTable(limit int64) *table {
+	chains := int64(64)
 	for chains < limit {
 		chains *= 2
 	}
-	return &table{seed: maphash.MakeSeed(), chains: make([]atomic.Pointer[node], chains), limit: int64(limit)}
+	t := &table{seed: maphash.MakeSeed(), chains: make([]atomic.Pointer[node], chains)}
+	t.limit.Store(limit)
+	return t
 }
 
 func (t *table) chain(hash uint64) (*atomic.Pointer[node], *sync.Mutex) {
@@ -87,7 +89,7 @@ func (t *table) remove(n *node) bool {
 	return true
 }
 
-func (t *table) over() bool { return t.len.Load() > t.limit }
+func (t *table) over() bool { return t.len.Load() > t.limit.Load() }
 
 // each calls f for every node. f may remove it.
 func (t *table) each(f func(*node)) {

@@ -10,6 +10,26 @@ import (
 	"github.com/tidegate/tidegate/mdcache"
 )
 
+// cachesLocked are those of the exports in force.
+func (t *exportTable) cachesLocked() (all []*mdcache.FS) {
+	for _, x := range t.live {
+		if x.fs == nil {
+			continue
+		}
+		if c, ok := x.fs.FS.(*mdcache.FS); ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// shareLocked has the exports in force share what may be kept at hand.
+func (t *exportTable) shareLocked() {
+	for _, c := range t.cachesLocked() {
+		c.Share(len(t.live))
+	}
+}
+
 // cached keeps objects of fs, the file system of x, at hand: one of so many. Memory is
 // at hand already.
 func cached(fs fsal.FS, x *exportSpec, s *settings, among int) fsal.FS {
@@ -20,12 +40,11 @@ func cached(fs fsal.FS, x *exportSpec, s *settings, among int) fsal.FS {
 	case config.MEM:
 		nodes = 0
 	}
-	among = max(among, 1)
-	if nodes /= among; nodes <= 0 {
+	if nodes/max(among, 1) <= 0 {
 		return fs
 	}
 	c := mdcache.DefaultConfig(nodes)
-	c.Bytes, c.Chunk, c.Attr = int64(s.cacheSize)<<20/int64(among), s.chunk, s.attrLife
+	c.Bytes, c.Among, c.Chunk, c.Attr = int64(s.cacheSize)<<20, among, s.chunk, s.attrLife
 	if x.terms != nil {
 		c.Attr = min(c.Attr, x.attrLife)
 	}

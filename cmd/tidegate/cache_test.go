@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/mdcache"
 )
 
 // Flags that no cache can be made of are refused in one line.
@@ -35,5 +39,34 @@ func TestCacheFlags(t *testing.T) {
 		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) || strings.Contains(got, "\n") {
 			t.Errorf("%s: got %q, want %q", test.flag, got, test.want)
 		}
+	}
+}
+
+// What may be kept at hand is shared by the exports in force, however they came.
+func TestCachesShare(t *testing.T) {
+	const all = mdcache.DefaultBytes
+	dirs := [3]string{t.TempDir(), t.TempDir(), t.TempDir()}
+	text := func(n int) (text string) {
+		for i, dir := range dirs[:n] {
+			text += dirExport(i+1, dir, "/"+strconv.Itoa(i))
+		}
+		return text
+	}
+	r := newRig(t, t.TempDir(), text(1))
+	for _, n := range []int{1, 3, 2, 1} {
+		r.write(text(n))
+		if _, err := r.reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.eventually(fmt.Sprintf("%d caches share", n), func() bool {
+			r.exports.mu.Lock()
+			defer r.exports.mu.Unlock()
+			caches := r.exports.cachesLocked()
+			var sum int64
+			for _, c := range caches {
+				sum += c.Use().Most
+			}
+			return len(caches) == n && sum <= all && sum > all-100
+		})
 	}
 }

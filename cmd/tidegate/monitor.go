@@ -81,14 +81,7 @@ func (t *exportTable) cache() monitor.Cache {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sum := monitor.Cache{Asked: map[string]monitor.Asked{}}
-	for _, x := range t.live {
-		if x.fs == nil {
-			continue
-		}
-		c, ok := x.fs.FS.(*mdcache.FS)
-		if !ok {
-			continue
-		}
+	for _, c := range t.cachesLocked() {
 		u := c.Use()
 		sum.Bytes += u.Bytes
 		for what, a := range map[string]mdcache.Answered{

@@ -142,7 +142,9 @@ func (t *exportTable) set(specs []exportSpec, refused []refusal) (fresh []*liveE
 		}
 	}
 	t.refused = refused
-	return t.switchLocked(before), nil
+	fresh = t.switchLocked(before)
+	t.shareLocked()
+	return fresh, nil
 }
 
 // switchLocked ends what was in before and is not in force any more, and begins
@@ -214,6 +216,7 @@ func (t *exportTable) try(ctx context.Context, x *liveExport) bool {
 	}
 	if err == nil {
 		x.fs = &ownedFS{fs, x.ended}
+		t.shareLocked()
 		if t.publish != nil {
 			err = t.publish(t.offersLocked())
 		}
