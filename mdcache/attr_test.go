@@ -350,10 +350,7 @@ func TestOverlap(t *testing.T) {
 	fs := New(below, cfg)
 	defer fs.Close()
 	r := request()
-	n, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := rootOf(t, fs)
 	defer n.Put()
 	for range 2 {
 		if _, err := n.Getattr(r); err != nil {

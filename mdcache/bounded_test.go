@@ -86,10 +86,7 @@ func TestShare(t *testing.T) {
 	fs := New(mem.New(mem.Config{}), cfg)
 	defer fs.Close()
 	r := request()
-	root, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	for i := range files {
 		if err := created(root.Create(r, fmt.Sprint(i), fsal.CreateSpec{Open: fsal.OpenRead})); err != nil {

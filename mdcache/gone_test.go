@@ -74,10 +74,7 @@ func removeMeanwhile(t *testing.T, remove removal) {
 	fs := New(below, cfg)
 	defer fs.Close()
 	r := request()
-	root, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	for _, name := range []string{"g", "f"} {
 		if err := created(root.Create(r, name, fsal.CreateSpec{Open: fsal.OpenRead})); err != nil {

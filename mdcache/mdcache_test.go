@@ -89,6 +89,16 @@ func dropAll(t *testing.T, dir string) {
 	}
 }
 
+// rootOf returns a file system's root.
+func rootOf(t testing.TB, fs fsal.FS) fsal.Node {
+	t.Helper()
+	n, err := fs.Root(request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // walk returns the object of a path, "" for the root.
 func walk(fs fsal.FS, r *fsal.Req, path string) (fsal.Node, error) {
 	n, err := fs.Root(r)
@@ -253,10 +263,7 @@ func TestBounds(t *testing.T) {
 	fs := New(below, cfg)
 	defer fs.Close()
 	r := request()
-	root, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	var keys []fsal.Key
 	for i := range files {
@@ -310,10 +317,7 @@ func TestIdle(t *testing.T) {
 	cfg.Idle = time.Millisecond
 	fs := New(mem.New(mem.Config{}), cfg)
 	defer fs.Close()
-	n, err := fs.Root(request())
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := rootOf(t, fs)
 	n.Put()
 	for limit := time.Now().Add(10 * time.Second); fs.table.len.Load() > 0; {
 		if time.Now().After(limit) {
@@ -330,11 +334,7 @@ func (watcher) Release(fsal.Key) {}
 func TestRelease(t *testing.T) {
 	fs := New(mem.New(mem.Config{}), DefaultConfig(5000))
 	defer fs.Close()
-	r := request()
-	n, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := rootOf(t, fs)
 	n.Put()
 	upcalls{watcher{}, fs}.Release(n.Key())
 	if n := fs.table.len.Load(); n != 0 {
@@ -355,10 +355,7 @@ func TestRemovedOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := request()
-	root, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	n, err := root.Lookup(r, "f")
 	if err != nil {
@@ -384,10 +381,7 @@ func TestHitsAlloc(t *testing.T) {
 	fs := New(mem.New(mem.Config{}), DefaultConfig(5000))
 	defer fs.Close()
 	r := request()
-	root, err := fs.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	made, err := root.Create(r, "f", fsal.CreateSpec{Open: fsal.OpenRead})
 	if err != nil {
@@ -429,10 +423,7 @@ func BenchmarkHit(b *testing.B) {
 	settle(b, cached.tick)
 	for name, fs := range map[string]fsal.FS{"cached": cached, "plain": plain} {
 		r := &fsal.Req{Context: context.Background(), Cred: fsal.Cred{UID: 1001, GID: 1001}}
-		root, err := fs.Root(r)
-		if err != nil {
-			b.Fatal(err)
-		}
+		root := rootOf(b, fs)
 		defer root.Put()
 		b.Run(name+"/Lookup", func(b *testing.B) {
 			for b.Loop() {

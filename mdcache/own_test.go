@@ -154,10 +154,7 @@ func changeOnce(t *testing.T, do change) {
 	cached, plain, _ := believing(t, dir)
 	cached.tick = 0
 	r := request()
-	root, err := cached.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, cached)
 	defer root.Put()
 	f, err := root.Lookup(r, "f")
 	if err != nil {

@@ -96,10 +96,7 @@ func TestVast(t *testing.T) {
 	cfg.Bytes, cfg.Attr = 16<<20, time.Hour
 	fs := New(below, cfg)
 	defer fs.Close()
-	root, err := fs.Root(request())
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	small := below.other(fs)
 	defer small.Put()
@@ -109,6 +106,7 @@ func TestVast(t *testing.T) {
 		r, n, again := request(), 0, 0
 		for cookie, eof := uint64(0), false; !eof; {
 			left := most
+			var err error
 			eof, err = root.Readdir(r, cookie, fsal.WantKey|fsal.WantAttr, func(e *fsal.DirEntry) bool {
 				if left--; left < 0 {
 					return false
@@ -150,10 +148,7 @@ func TestWide(t *testing.T) {
 		cfg.Attr = time.Hour
 		fs := New(below, cfg)
 		defer fs.Close()
-		root, err := fs.Root(request())
-		if err != nil {
-			t.Fatal(err)
-		}
+		root := rootOf(t, fs)
 		defer root.Put()
 		for range 3 {
 			readAll(t, root, below.many)
@@ -171,10 +166,7 @@ func TestListed(t *testing.T) {
 	cfg.Attr = time.Hour
 	fs := New(below, cfg)
 	defer fs.Close()
-	root, err := fs.Root(request())
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, fs)
 	defer root.Put()
 	for _, most := range []int{1, 7, 100, 256, 10_000, 3, 255} {
 		if n := readAll(t, root, most); n != below.many {
@@ -197,10 +189,7 @@ func TestResume(t *testing.T) {
 	cached, _, _ := believing(t, dir)
 	cached.tick = 0
 	r := request()
-	root, err := cached.Root(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := rootOf(t, cached)
 	defer root.Put()
 	list := func(cookie uint64, most int) (names []string, last uint64) {
 		_, err := root.Readdir(r, cookie, fsal.WantAttr, func(e *fsal.DirEntry) bool {
