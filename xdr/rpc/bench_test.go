@@ -97,7 +97,8 @@ func BenchmarkWrite1M(b *testing.B) {
 	}
 }
 
-func BenchmarkConnCall(b *testing.B) {
+// benchCalls measures calls of several sizes, which run makes.
+func benchCalls(b *testing.B, run func(b *testing.B, call func())) {
 	addr := benchServer(b)
 	for _, size := range []int{0, 4 << 10, 64 << 10} {
 		b.Run(map[int]string{0: "0", 4 << 10: "4K", 64 << 10: "64K"}[size], func(b *testing.B) {
@@ -106,33 +107,31 @@ func BenchmarkConnCall(b *testing.B) {
 			encode := func(e *xdr.Encoder) { e.Raw(payload) }
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
-			for b.Loop() {
+			run(b, func() {
 				if err := c.Call(context.Background(), testProg, testHigh, procEcho, Cred{}, encode, nil); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// Many calls at a time over one connection.
-func BenchmarkConnCallMany(b *testing.B) {
-	addr := benchServer(b)
-	for _, size := range []int{0, 4 << 10, 64 << 10} {
-		b.Run(map[int]string{0: "0", 4 << 10: "4K", 64 << 10: "64K"}[size], func(b *testing.B) {
-			c := dial(b, addr, Config{})
-			payload := make([]byte, size)
-			encode := func(e *xdr.Encoder) { e.Raw(payload) }
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			b.SetParallelism(16)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if err := c.Call(context.Background(), testProg, testHigh, procEcho, Cred{}, encode, nil); err != nil {
-						b.Error(err)
-					}
+					b.Error(err)
 				}
 			})
 		})
 	}
+}
+
+func BenchmarkConnCall(b *testing.B) {
+	benchCalls(b, func(b *testing.B, call func()) {
+		for b.Loop() {
+			call()
+		}
+	})
+}
+
+// Many calls at a time over one connection.
+func BenchmarkConnCallMany(b *testing.B) {
+	benchCalls(b, func(b *testing.B, call func()) {
+		b.SetParallelism(16)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				call()
+			}
+		})
+	})
 }
