@@ -143,13 +143,23 @@ func readdirRemove(e *env) {
 	e.refused(err, syscall.ENOENT, "readdir of a removed directory")
 }
 
-// readdirReplace renames over an entry while it lists: the name stays
-// throughout.
+// readdirReplace renames over entries while it lists, between calls and from within
+// one: the names stay throughout.
 func readdirReplace(e *env) {
-	for i := range 100 {
+	const n = 100
+	for i := range n {
 		e.file(e.dir, fmt.Sprintf("%03d", i), "")
 	}
 	seen := map[string]int{}
+	saw := func(when string) {
+		e.Helper()
+		for i := range n {
+			if name := fmt.Sprintf("%03d", i); seen[name] == 0 {
+				e.Errorf("%s was there throughout, and not seen %s", name, when)
+			}
+		}
+		clear(seen)
+	}
 	var cookie uint64
 	for step, eof := 0, false; !eof; step++ {
 		var names []string
@@ -160,11 +170,21 @@ func readdirReplace(e *env) {
 		e.file(e.mkdir(e.dir, fmt.Sprint("tmp", step), 0o755), "new", "")
 		e.rename(e.lookup(e.dir, fmt.Sprint("tmp", step)), "new", e.dir, fmt.Sprintf("%03d", step))
 	}
-	for i := range 100 {
-		if name := fmt.Sprintf("%03d", i); seen[name] == 0 {
-			e.Errorf("%s was there throughout, and not seen", name)
+	saw("between calls")
+
+	spare := e.mkdir(e.dir, "spare", 0o755)
+	next := n
+	_, err := e.dir.Readdir(e.r, 0, fsal.WantKey|fsal.WantAttr, func(x *fsal.DirEntry) bool {
+		seen[x.Name]++
+		if next > 0 {
+			next--
+			e.file(spare, "new", "")
+			e.rename(spare, "new", e.dir, fmt.Sprintf("%03d", next))
 		}
-	}
+		return true
+	})
+	e.ok(err, "readdir that renames")
+	saw("within one")
 }
 
 // readdirConcurrent lists many entries while others come and go.
