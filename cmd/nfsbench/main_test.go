@@ -112,6 +112,35 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What was measured of one server is told operation by operation, and nothing but null
+// counts as the null RPC.
+func TestReportAlone(t *testing.T) {
+	for _, test := range []struct {
+		file, want string
+		nulls      int
+	}{
+		{`[{"op":"null","per_second":3},{"op":"null","per_second":1},{"op":"null","per_second":2}]`, "### The null RPC|| null | 2 |", 3},
+		{`[{"op":"getattr","per_second":5},{"op":"null","per_second":7}]`, "### One server alone|| getattr | 5 || null | 7 |", 1},
+	} {
+		var p page
+		if err := p.add(reporting{}, "f", []byte(test.file)); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := p.print(&out); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(test.want, "||") {
+			if strings.Count(out.String(), part) != 1 {
+				t.Errorf("%s: want %q once in\n%s", test.file, part, &out)
+			}
+		}
+		if len(p.nulls) != test.nulls {
+			t.Errorf("%s: %d count as the null RPC", test.file, len(p.nulls))
+		}
+	}
+}
+
 func TestMiddle(t *testing.T) {
 	runs := []listing{{Seconds: 9, CPU: 1, Before: 1, After: 2}, {Seconds: 3, CPU: 2, Before: 2, After: 3}, {Seconds: 4, CPU: 3, Before: 3, After: 4}}
 	if got, want := middle(runs), (listing{Seconds: 4, CPU: 3, Before: 1, After: 4}); got != want {

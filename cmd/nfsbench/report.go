@@ -84,7 +84,11 @@ func (p *page) add(r reporting, file string, b []byte) error {
 		p.holdings = append(p.holdings, holdings...)
 		part = func(out io.Writer) error { printHoldings(out, holdings); return nil }
 	case strict(b, &figures) == nil && len(figures) > 0:
-		p.nulls = append(p.nulls, figures...)
+		for _, f := range figures {
+			if f.Op == opNull {
+				p.nulls = append(p.nulls, f)
+			}
+		}
 		part = func(out io.Writer) error { printFigures(out, figures); return nil }
 	default:
 		return errors.New("no file of nfsbench")
@@ -213,8 +217,26 @@ func printHoldings(out io.Writer, all []holding) {
 	fmt.Fprintln(out)
 }
 
-// printFigures prints measurements of the null RPC as one.
+// opNull is the operation that does nothing.
+const opNull = "null"
+
+// printFigures prints what was measured of each operation, several measurements as one.
 func printFigures(out io.Writer, all []figure) {
-	fmt.Fprint(out, "### The null RPC\n\n| operation | ops/s | CPU/op | p99 |\n| --- | ---: | ---: | ---: |\n")
-	fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n\n", all[0].Op, median(all, perSecond), cpuEach(all), micros(median(all, p99)))
+	byOp := map[string][]figure{}
+	title, ops := "The null RPC", []string(nil)
+	for _, f := range all {
+		if byOp[f.Op] == nil {
+			ops = append(ops, f.Op)
+		}
+		if f.Op != opNull {
+			title = "One server alone"
+		}
+		byOp[f.Op] = append(byOp[f.Op], f)
+	}
+	fmt.Fprintf(out, "### %s\n\n| operation | ops/s | CPU/op | p99 |\n| --- | ---: | ---: | ---: |\n", title)
+	for _, op := range ops {
+		of := byOp[op]
+		fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n", op, median(of, perSecond), cpuEach(of), micros(median(of, p99)))
+	}
+	fmt.Fprintln(out)
 }
