@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -64,6 +66,7 @@ func TestAllocations(t *testing.T) {
 			"read":          func() { c.File.ReadAt(r, p, 4096) },
 			"write":         func() { c.File.WriteAt(r, p, 4096, fsal.Unstable) },
 			"durable write": func() { c.File.WriteAt(r, p, 4096, fsal.DataSync) },
+			"commit":        func() { c.File.Commit(r, 0, 0) },
 			"getattr":       func() { c.Node.Getattr(r) },
 		} {
 			if n := testing.AllocsPerRun(100, f); n != 0 {
@@ -157,6 +160,53 @@ func BenchmarkWriteAt(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkDurable has sixteen callers at a time.
+func BenchmarkDurable(b *testing.B) {
+	fs, _ := export(b, quirks{})
+	for who, r := range callers(b, fs) {
+		for how, write := range map[string]func(fsal.File, []byte, uint64) error{
+			"commit": func(f fsal.File, p []byte, off uint64) error {
+				_, _, err := f.WriteAt(r, p, off, fsal.Unstable)
+				return first(err, f.Commit(r, 0, 0))
+			},
+			"data": func(f fsal.File, p []byte, off uint64) error {
+				_, _, err := f.WriteAt(r, p, off, fsal.DataSync)
+				return err
+			},
+			"file": func(f fsal.File, p []byte, off uint64) error {
+				_, _, err := f.WriteAt(r, p, off, fsal.FileSync)
+				return err
+			},
+		} {
+			for _, files := range []int{1, 16} {
+				name := fmt.Sprint(who, "/", how, "/", files)
+				b.Run(name, func(b *testing.B) { durable(b, fs, r, files, write) })
+			}
+		}
+	}
+}
+
+func durable(b *testing.B, fs *FS, r *fsal.Req, files int, write func(fsal.File, []byte, uint64) error) {
+	var open []fsal.File
+	for range files {
+		open = append(open, newFile(b, fs, r, fmt.Sprint("f", fs.temps.Add(1)), 1<<20).File)
+	}
+	p := make([]byte, 4<<10)
+	var caller atomic.Uint64
+	b.ReportAllocs()
+	b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		c := caller.Add(1)
+		for off := c << 12; pb.Next(); off += 16 << 12 {
+			if err := write(open[c%uint64(files)], p, off%(1<<20)); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }
 
 func BenchmarkCreateUnlink(b *testing.B) {

@@ -18,6 +18,7 @@ type file struct {
 	id    uint64
 	ino   uint64
 	flags fsal.OpenFlags
+	syncs syncs
 }
 
 var (
@@ -83,64 +84,41 @@ func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (n int
 	if off > math.MaxInt64 || uint64(len(p)) > math.MaxInt64-off {
 		return 0, want, unix.EFBIG
 	}
+	var mark uint64
+	if want != fsal.Unstable {
+		mark = f.syncs.mark()
+	}
 	f.fs.changing(f.ino)
 	defer f.fs.changed(f.ino)
 	err = f.fs.self.asUser(&r.Cred, func() (err error) {
-		n, err = f.write(p, int64(off), want)
+		n, err = f.write(p, int64(off))
 		return err
 	})
 	if n > 0 {
 		f.fs.changes.mark(f.id)
 	}
-	if err != nil && err != unix.EFBIG && want != fsal.Unstable {
-		f.fs.lost()
+	if err == nil && want != fsal.Unstable {
+		if err = f.syncs.do(mark, want == fsal.FileSync, f.sync); err != nil {
+			n = 0
+		}
 	}
 	return n, want, err
 }
 
 // write writes once: what the kernel cuts short, the caller goes on with.
-func (f *file) write(p []byte, off int64, want fsal.Sync) (int, error) {
-	flags := [...]int{fsal.Unstable: 0, fsal.DataSync: unix.RWF_DSYNC, fsal.FileSync: unix.RWF_SYNC}
-	for {
-		var n int
-		var err error
-		if want == fsal.Unstable {
-			n, err = unix.Pwrite(f.fd, p, off)
-		} else {
-			n, err = unix.Pwritev2(f.fd, [][]byte{p}, off, flags[want])
-		}
-		switch err {
-		case nil:
-			return n, nil
-		case unix.EINTR:
-			continue
-		case unix.EOPNOTSUPP:
-			if want == fsal.Unstable {
-				return 0, err
-			}
-			if n, err = f.write(p, off, fsal.Unstable); err == nil {
-				err = f.sync()
-			}
-			return n, err
-		}
-		return 0, err
-	}
+func (f *file) write(p []byte, off int64) (n int, err error) {
+	err = retry(func() (err error) {
+		n, err = unix.Pwrite(f.fd, p, off)
+		return err
+	})
+	return max(n, 0), err
 }
 
 // Commit writes everything: a range has no call of its own, and a change of times
-// must not be forgotten after the data it came with is kept.
+// must not be forgotten after the data it came with is kept. A sync that failed
+// before the call has changed the verifier.
 func (f *file) Commit(*fsal.Req, uint64, uint64) error {
-	err := mapped(f.sync())
-	if err != nil {
-		f.fs.lost()
-	}
-	return err
+	return f.syncs.do(f.syncs.mark(), true, f.sync)
 }
-
-func (f *file) sync() error { return retry(func() error { return unix.Fsync(f.fd) }) }
-
-// lost changes the write verifier. The kernel reports a failed write once, and
-// then holds the data for written; clients have to send them again.
-func (fs *FS) lost() { fs.verifier.Add(1) }
 
 func (f *file) Close() error { return mapped(unix.Close(f.fd)) }

@@ -19,6 +19,10 @@ func TestLostWrites(t *testing.T) {
 	r := callers(t, fs)["own"]
 	c := newFile(t, fs, r, "f", 10)
 	broken := &file{fs: fs, fd: fs.top.fd, flags: rw} // a descriptor that takes no data
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	expectNil(t, err)
+	forgetful := &file{fs: fs, fd: null, flags: rw} // one that takes data and cannot keep them
+	defer forgetful.Close()
 	for what, x := range map[string]struct {
 		do   func() error
 		lost bool
@@ -27,8 +31,16 @@ func TestLostWrites(t *testing.T) {
 		"durable write":        {func() error { _, _, err := c.File.WriteAt(r, []byte("x"), 0, fsal.FileSync); return err }, false},
 		"write beyond the end": {func() error { _, _, err := c.File.WriteAt(r, []byte("x"), math.MaxInt64, fsal.FileSync); return err }, false},
 		"failed write":         {func() error { _, _, err := broken.WriteAt(r, []byte("x"), 0, fsal.Unstable); return err }, false},
-		"failed durable write": {func() error { _, _, err := broken.WriteAt(r, []byte("x"), 0, fsal.DataSync); return err }, true},
+		"failed durable write": {func() error { _, _, err := broken.WriteAt(r, []byte("x"), 0, fsal.DataSync); return err }, false},
 		"failed commit":        {func() error { return broken.Commit(r, 0, 0) }, true},
+		"write that is forgotten": {func() error {
+			n, _, err := forgetful.WriteAt(r, []byte("x"), 0, fsal.DataSync)
+			if n != 0 {
+				t.Errorf("%d bytes are durable: %v", n, err)
+			}
+			return err
+		}, true},
+		"commit of it": {func() error { return forgetful.Commit(r, 0, 0) }, true},
 	} {
 		before := fs.WriteVerifier()
 		err := x.do()

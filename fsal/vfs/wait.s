@@ -1,0 +1,1 @@
+// Lets wait.go declare functions that have their bodies in the runtime.
