@@ -46,7 +46,6 @@ func TestSyncsAreShared(t *testing.T) {
 		}
 		next := func(whole bool) {
 			t.Helper()
-			synctest.Wait()
 			select {
 			case w := <-begun:
 				if w != whole {
@@ -55,7 +54,6 @@ func TestSyncsAreShared(t *testing.T) {
 			default:
 				t.Fatal("no sync begins")
 			}
-			synctest.Wait()
 		}
 
 		ask(1, false)
