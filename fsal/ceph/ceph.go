@@ -21,7 +21,9 @@
 // # What libcephfs does not do
 //
 // It was made to lie below a kernel, and its version 16 fails where that would have
-// stepped in. Changes of one name take turns (nameLocks); directories do not replace
+// stepped in. Changes of one name take turns (namelock): it drops its dentry of a name
+// that was renamed away though another request still refers to it, and dereferences a
+// null pointer when that one fails (Client::insert_trace). Directories do not replace
 // what they lie in (outside); names of linked files are replaced by a client of its
 // own (spare). A call may wait for what an MDS wrote nowhere yet (journal, prod).
 //
@@ -48,7 +50,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"strconv"
 	"strings"
@@ -62,6 +63,7 @@ import (
 
 	"github.com/tidegate/tidegate/fsal"
 	"github.com/tidegate/tidegate/fsal/ceph/ll"
+	"github.com/tidegate/tidegate/fsal/namelock"
 )
 
 // Config says what to export.
@@ -107,18 +109,17 @@ type FS struct {
 	releases demands // of references that the MDS wants dropped
 	recalls  demands // of delegations
 	guards   guards
-	moving   sync.Mutex // held by renames from one directory to another; first of all locks
-	names    nameLocks
+	moving   sync.Mutex      // held by renames from one directory to another; first of all locks
+	names    *namelock.Locks // of changes; the next of locks
 	open     openSet
 }
 
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, calls: newCalls(cfg.Calls)}
+	fs := &FS{cfg: cfg, calls: newCalls(cfg.Calls), names: namelock.New()}
 	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
-	fs.names.seed = maphash.MakeSeed()
 	if fs.conn, err = cfg.connect(); err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	if err := allowed(&r.Cred, &spec.Attr); err != nil {
 		return fail(err)
 	}
-	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.id.ino, name))
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return fail(err)
@@ -158,7 +158,7 @@ func (n *node) Create(r *fsal.Req, name string, spec fsal.CreateSpec) (c fsal.Cr
 
 // createNew makes a file, or answers EEXIST.
 func (n *node) createNew(r *fsal.Req, name string, spec *fsal.CreateSpec) (c fsal.Created, err error) {
-	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.id.ino, name))
 	k, dir, err := n.begin(r)
 	if err != nil {
 		return c, err

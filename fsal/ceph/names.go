@@ -34,7 +34,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (ch fsal.DirChan
 	case o.typ == fsal.Directory:
 		return ch, syscall.EPERM
 	}
-	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.id.ino, name))
 	defer n.fs.guards.putBack(n.fs.guards.lift(o.id))
 	k, dir, err := n.begin(r)
 	if err != nil {
@@ -63,7 +63,7 @@ func (n *node) Unlink(r *fsal.Req, name string) (ch fsal.DirChange, err error) {
 	if err := n.writable(name); err != nil {
 		return ch, err
 	}
-	defer n.fs.names.unlock(n.fs.names.lock(n.id, name))
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.id.ino, name))
 	if n.fs.guards.n.Load() > 0 {
 		if found, err := n.lookup(r, name); err == nil {
 			defer n.fs.guards.putBack(n.fs.guards.lift(found.(*node).id))

@@ -25,8 +25,8 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 		n.fs.moving.Lock()
 		defer n.fs.moving.Unlock()
 	}
-	a, b := n.fs.names.lockBoth(n.id, name, d.id, newName)
-	defer n.fs.names.unlockBoth(a, b)
+	a, b := n.fs.names.LockBoth(n.id.ino, name, d.id.ino, newName)
+	defer n.fs.names.UnlockBoth(a, b)
 	c := n.c
 	how, moved, replaced, err := n.plan(r, name, d, newName)
 	switch {

@@ -90,6 +90,7 @@ func (n *node) openOrMake(name string, spec *fsal.CreateSpec) (opened, error) {
 // make makes the file, or answers EEXIST. A file that is more than its mode gets
 // its name last, so that it is seen as it shall be, or not at all.
 func (n *node) make(name string, p *byte, spec *fsal.CreateSpec) (o opened, err error) {
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.ino, name))
 	if spec.Mode == fsal.CreateExclusive || beyondMode(&spec.Attr) != 0 {
 		o.fd, err = n.makeUnnamed(name, p, spec)
 	} else {

@@ -33,6 +33,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/namelock"
 )
 
 // Config says what to export.
@@ -49,7 +50,8 @@ type FS struct {
 	judge    judge
 	log      *zap.Logger
 	top      *node
-	places   *places // nil where handles tell all
+	names    *namelock.Locks // held from when it is told what a name is until it is something else
+	places   *places         // nil where handles tell all
 	changes  changes
 	keys     keys
 	blocks   blocks
@@ -75,7 +77,7 @@ func open(c Config, q quirks) (*FS, error) {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
-	fs := &FS{tree: tree{root: -1, anchor: -1, proc: -1}, log: c.Log}
+	fs := &FS{tree: tree{root: -1, anchor: -1, proc: -1}, log: c.Log, names: namelock.New()}
 	if err := fs.start(c, q); err != nil {
 		fs.Close()
 		return nil, err

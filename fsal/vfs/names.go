@@ -34,6 +34,7 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	var fd int
 	var set fsal.SetMask
 	err = n.as(r, func() (err error) {
+		defer n.fs.names.Unlock(n.fs.names.Lock(n.ino, name))
 		if err = mknod(n.fd, name, &spec); err != nil {
 			return err
 		}
@@ -132,6 +133,7 @@ func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange,
 		return fsal.DirChange{}, err
 	}
 	err = n.as(r, func() error {
+		defer n.fs.names.Unlock(n.fs.names.Lock(n.ino, name))
 		from := nameOf(o.fd)
 		return unix.Linkat(n.fs.proc, from.String(), n.fd, name, unix.AT_SYMLINK_FOLLOW)
 	})
@@ -153,6 +155,7 @@ func (n *node) Unlink(r *fsal.Req, name string) (fsal.DirChange, error) {
 	if err != nil {
 		return fsal.DirChange{}, err
 	}
+	defer n.fs.names.Unlock(n.fs.names.Lock(n.ino, name))
 	victim := n.peek(name)
 	n.fs.changing(victim.ino)
 	defer n.fs.changed(victim.ino)
@@ -192,6 +195,8 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	if isTemporary(newName) {
 		return from, to, unix.EACCES
 	}
+	a, b := n.fs.names.LockBoth(n.ino, name, d.ino, newName)
+	defer n.fs.names.UnlockBoth(a, b)
 	moved, replaced := n.peek(name), d.peek(newName)
 	n.fs.changing(n.ino, d.ino, moved.ino, replaced.ino)
 	defer n.fs.changed(n.ino, d.ino, moved.ino, replaced.ino)

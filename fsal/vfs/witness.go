@@ -7,8 +7,8 @@ import "github.com/tidegate/tidegate/fsal"
 var _ fsal.Teller = (*FS)(nil)
 
 // Tell registers who is told of changes through this FS. Which object a name is that
-// is removed or moved is looked up before: a name that others move at that moment may
-// be another's.
+// is removed or moved is looked up before: a name that others than this FS move at that
+// moment may be another's.
 func (fs *FS) Tell(w fsal.Witness) { fs.witness = w }
 
 func (fs *FS) changing(inos ...uint64) {
