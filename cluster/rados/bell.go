@@ -36,8 +36,11 @@ static void tg_rung(void *arg, uint64_t id, uint64_t watch, uint64_t from, void 
 
 static void tg_broken(void *arg, uint64_t watch, int err) { tg_tell(arg, 'b'); }
 
-static void tg_free(struct tg_bell *b)
+// Nobody calls back any more once what waits for that has been flushed, whether the
+// OSD heard of the end or not.
+static void tg_quiet(struct tg_bell *b)
 {
+	rados_watch_flush(rados_ioctx_get_cluster(b->io));
 	close(b->ends[1]);
 	free(b);
 }
@@ -57,20 +60,17 @@ static int tg_hang(rados_ioctx_t io, const char *oid, struct tg_bell **out)
 	int r = rados_watch3(io, oid, &b->watch, tg_rung, tg_broken, 0, b);
 	if (r < 0) {
 		close(b->ends[0]);
-		tg_free(b);
+		tg_quiet(b);
 		return r;
 	}
 	*out = b;
 	return 0;
 }
 
-// Nobody calls back any more once what waits for that has been flushed, whether the
-// OSD heard of the end or not.
 static void tg_remove(struct tg_bell *b)
 {
 	rados_unwatch2(b->io, b->watch);
-	rados_watch_flush(rados_ioctx_get_cluster(b->io));
-	tg_free(b);
+	tg_quiet(b);
 }
 */
 import "C"
