@@ -17,10 +17,14 @@ import (
 // What several changes put off is written once.
 const journalAfter = 20 * time.Millisecond
 
+// journalWrites is less than an MDS takes to write, and more than libcephfs takes to
+// see that it has.
+const journalWrites = 100 * time.Microsecond
+
 // journal is what a client changes and an MDS may not have written.
 type journal struct {
 	mu      sync.Mutex
-	changes []change      // no more than journalMost. Guarded by mu.
+	changes []change      // no more than journalMost, the oldest first. Guarded by mu.
 	wake    chan struct{} // buffered by one
 }
 
@@ -55,19 +59,27 @@ func (j *journal) stir() {
 	}
 }
 
-// take appends to ids what was changed. What is being changed by a call that may
-// itself wait for the MDS to write stays for the next time.
-func (j *journal) take(ids []vino) []vino {
+// take returns what was changed longest ago, if there is anything. What is being
+// changed by a call that may itself wait for the MDS to write comes again.
+func (j *journal) take() (id vino, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, c := range j.changes {
-		ids = append(ids, c.id)
+	if len(j.changes) == 0 {
+		return id, false
 	}
-	j.changes = slices.DeleteFunc(j.changes, func(c change) bool { return c.calls <= 0 })
-	if len(j.changes) > 0 {
-		j.stir()
+	first := j.changes[0]
+	j.changes = slices.Delete(j.changes, 0, 1)
+	if first.calls > 0 {
+		j.changes = append(j.changes, first)
 	}
-	return ids
+	return first.id, true
+}
+
+// left returns how many are to be written.
+func (j *journal) left() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.changes)
 }
 
 // write has the MDS write until ctx ends. It takes no turn among the calls, all of
@@ -75,7 +87,6 @@ func (j *journal) take(ids []vino) []vino {
 func (c *client) write(ctx context.Context) {
 	tick := time.NewTicker(journalAfter)
 	defer tick.Stop()
-	var ids []vino
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,9 +99,26 @@ func (c *client) write(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		ids = c.journal.take(ids[:0])
-		for _, id := range ids {
-			c.settle(c.gen.Load(), func(m *ll.Mount) { m.Journal(id.ino, id.snap) })
+		if c.writeOnce(); c.journal.left() > 0 {
+			c.journal.stir()
+		}
+	}
+}
+
+// writeOnce asks for one change after another, until an MDS had to write: others that
+// it answered before are written by then. Those that come after are left to the next
+// time, lest a client that is busy in many directories has the journal written without
+// end.
+func (c *client) writeOnce() {
+	for range c.journal.left() {
+		id, ok := c.journal.take()
+		if !ok {
+			return
+		}
+		began := time.Now()
+		c.settle(c.gen.Load(), func(m *ll.Mount) { m.Journal(id.ino, id.snap) })
+		if time.Since(began) > journalWrites {
+			return
 		}
 	}
 }
