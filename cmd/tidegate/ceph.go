@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"runtime"
 
 	"go.uber.org/zap"
@@ -28,3 +29,6 @@ func openCeph(x exportSpec, s *settings, log *zap.Logger) (fsal.FS, error) {
 		Identity: ceph.Identity(node, x.id), Log: log,
 	}))
 }
+
+// trim keeps the memory of the C library small until ctx ends.
+func trim(ctx context.Context) { ceph.Trim(ctx) }

@@ -175,6 +175,7 @@ func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.L
 		tasks.Go(func() { admin.Serve(ctx, socket, routes(g, ctl)) })
 	}
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
+	tasks.Go(func() { trim(ctx) })
 	tasks.Go(func() { g.monitor.Run(ctx) })
 	tasks.Go(func() { g.attend(ctx, hangup) })
 	if g.member != nil {
