@@ -261,10 +261,8 @@ func (c *client) replace(ctx context.Context, reason error) {
 			return
 		}
 		log.Warn("not mounted yet", zap.Error(err), zap.Duration("next try in", wait))
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
 	}
 }

@@ -21,6 +21,13 @@ const journalAfter = 20 * time.Millisecond
 // see that it has.
 const journalWrites = 100 * time.Microsecond
 
+// Whatever an MDS is asked while it writes is late. So it is asked to write for a
+// hundredth of the time only, and yet once in a while.
+const (
+	journalShare = 100
+	journalLate  = time.Second
+)
+
 // journal is what a client changes and an MDS may not have written.
 type journal struct {
 	mu      sync.Mutex
@@ -85,40 +92,47 @@ func (j *journal) left() int {
 // write has the MDS write until ctx ends. It takes no turn among the calls, all of
 // which may be waiting for it.
 func (c *client) write(ctx context.Context) {
-	tick := time.NewTicker(journalAfter)
-	defer tick.Stop()
-	for {
+	for pause := time.Duration(0); sleep(ctx, pause); {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.journal.wake:
 		}
-		tick.Reset(journalAfter)
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, journalAfter) {
 			return
-		case <-tick.C:
 		}
-		if c.writeOnce(); c.journal.left() > 0 {
+		pause = min(journalShare*c.writeOnce(), journalLate)
+		if c.journal.left() > 0 {
 			c.journal.stir()
 		}
 	}
 }
 
+// sleep reports whether d went by before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
 // writeOnce asks for one change after another, until an MDS had to write: others that
 // it answered before are written by then. Those that come after are left to the next
-// time, lest a client that is busy in many directories has the journal written without
-// end.
-func (c *client) writeOnce() {
+// time. It returns how long that took.
+func (c *client) writeOnce() time.Duration {
+	began := time.Now()
 	for range c.journal.left() {
 		id, ok := c.journal.take()
 		if !ok {
-			return
+			break
 		}
-		began := time.Now()
+		asked := time.Now()
 		c.settle(c.gen.Load(), func(m *ll.Mount) { m.Journal(id.ino, id.snap) })
-		if time.Since(began) > journalWrites {
-			return
+		if time.Since(asked) > journalWrites {
+			break
 		}
 	}
+	return time.Since(began)
 }
