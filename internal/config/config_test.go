@@ -116,6 +116,8 @@ func TestWarnings(t *testing.T) {
 		{"clients", goodExport + "CLIENT { Clients = *; } }", nil},
 		{"file system", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = RGW; } }",
 			[]string{"c:1:88: warning: Name = RGW cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served"}},
+		{"one line", "EXPORT { Export_Id = 1; Path = x; Pseudo = /a; Access_Type = RW; Squash = none; FSAL { Name = \"R\n\x1b\"; } }",
+			[]string{`c:1:88: warning: Name = "R\n\x1b" cannot be honoured; VFS or XFS or MEM or CEPH can, so this export cannot be served`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := load(texts{"c": test.text}, "c")

@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -166,7 +168,6 @@ func inWords(message string) string {
 		`unexpected token "<EOF>"`, "the text ends here",
 		"<directive>", "a directive", "<target>", "a name",
 		"<word>", "a name", `(("=" (Value ("," Value)*)? ";") | ("{" Node* "}"))`, `"=" or "{"`, "Value", "a value",
-		"\n", `\n`,
 	).Replace(message)
 }
 
@@ -191,9 +192,25 @@ func (f Finding) String() string {
 }
 
 func errorAt(pos Pos, format string, args ...any) Finding {
-	return Finding{pos, Error, fmt.Sprintf(format, args...)}
+	return Finding{pos, Error, visible(fmt.Sprintf(format, args...))}
 }
 
 func warningAt(pos Pos, format string, args ...any) Finding {
-	return Finding{pos, Warning, fmt.Sprintf(format, args...)}
+	return Finding{pos, Warning, visible(fmt.Sprintf(format, args...))}
+}
+
+// visible is text in one line, whatever a file has in its quotes.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
