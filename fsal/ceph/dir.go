@@ -79,7 +79,8 @@ func (s *streams) keep(x *stream) (over *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.kept) == keptStreams {
-		over, s.kept = s.kept[0], slices.Delete(s.kept, 0, 1)
+		over = s.kept[0]
+		s.kept = slices.Delete(s.kept, 0, 1)
 	}
 	s.kept = append(s.kept, x)
 	return over

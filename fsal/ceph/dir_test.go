@@ -44,6 +44,30 @@ func (x rig) list(dir fsal.Node) map[string]uint64 {
 	return sizes
 }
 
+// TestStreams keeps more listings than there may be: the oldest are given back, each
+// once, and the others can be taken, each once.
+func TestStreams(t *testing.T) {
+	const more = 10
+	var s streams
+	var all [keptStreams + more]*stream
+	for i := range all {
+		all[i] = s.begin(vino{}, &superuser, uint64(i), 1)
+		over := s.keep(all[i])
+		if want := i - keptStreams; want < 0 && over != nil || want >= 0 && over != all[want] {
+			t.Fatalf("another than the oldest is over after %d", i)
+		}
+	}
+	for range 2 {
+		for i := range all {
+			x := s.take(vino{}, &superuser, uint64(i), 1)
+			if i < more && x != nil || i >= more && x != all[i] {
+				t.Fatalf("at %d another is taken, or none", i)
+			}
+			all[i] = nil
+		}
+	}
+}
+
 // TestListAgain lists a directory that nobody changes, for which no MDS is asked and no
 // room allocated, and then one that another client has changed.
 func TestListAgain(t *testing.T) {

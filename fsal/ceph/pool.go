@@ -91,5 +91,6 @@ func (fs *FS) layout() (l layout, err error) {
 	if err != nil {
 		return l, err
 	}
-	return l, json.Unmarshal(buf[:n], &l)
+	err = json.Unmarshal(buf[:n], &l)
+	return l, err
 }

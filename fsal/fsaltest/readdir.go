@@ -13,6 +13,7 @@ import (
 func readdir(e *env) {
 	e.sub("entries", readdirEntries)
 	e.sub("stop", readdirStop)
+	e.sub("many", readdirMany)
 	e.sub("remove", readdirRemove)
 	e.sub("replace", readdirReplace)
 	e.sub("concurrent", readdirConcurrent)
@@ -100,6 +101,34 @@ func readdirStop(e *env) {
 	}
 	if names, _, eof = e.listFrom(e.dir, last, 1); len(names) != 0 || !eof {
 		e.Errorf("after the last entry: %q, eof %v", names, eof)
+	}
+}
+
+// readdirMany has many listings under way, each a few entries after another, and goes
+// on with all of them.
+func readdirMany(e *env) {
+	const listings, apart, more = 100, 2, 300
+	for i := range listings*apart + more {
+		e.file(e.dir, fmt.Sprint(i), "")
+	}
+	var names []string
+	var cookies []uint64
+	_, err := e.dir.Readdir(e.r, 0, 0, func(x *fsal.DirEntry) bool {
+		names, cookies = append(names, x.Name), append(cookies, x.Cookie)
+		return true
+	})
+	e.ok(err, "readdir")
+	for i := range listings {
+		at := i * apart
+		if got, last, _ := e.listFrom(e.dir, cookies[at], 1); last != cookies[at+1] || got[0] != names[at+1] {
+			e.Fatalf("after %s: %q, cookie %d", names[at], got, last)
+		}
+	}
+	for i := range listings {
+		at := i*apart + 1
+		if got, _, eof := e.listFrom(e.dir, cookies[at], len(names)); !eof || !slices.Equal(got, names[at+1:]) {
+			e.Fatalf("after %s: %d of %d names, eof %v", names[at], len(got), len(names)-at-1, eof)
+		}
 	}
 }
 

@@ -84,7 +84,8 @@ func (c *Cluster) Sessions(mds string) (list []Session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return list, json.Unmarshal([]byte(out), &list)
+	err = json.Unmarshal([]byte(out), &list)
+	return list, err
 }
 
 // Evict evicts the clients whose uuid begins so, and reports how many.
