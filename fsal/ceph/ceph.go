@@ -345,6 +345,7 @@ func (fs *FS) close(orderly bool) error {
 	fs.unmount(orderly) // what was being mended meanwhile
 	fs.releases.close()
 	fs.recalls.close()
+	fs.guards.free()
 	fs.conn.Shutdown()
 	return nil
 }

@@ -210,13 +210,13 @@ func (f *file) Test(r *fsal.Req, t fsal.LockType, off, n uint64) (fsal.Lock, err
 }
 
 func (f *file) Close() error {
+	f.Undelegate()
 	f.n.c.settle(f.gen, func(m *ll.Mount) {
 		if f.locked.Load() {
 			m.Lock(f.fh, fsal.Unlock, 0, 0, f.owner)
 		}
 		m.Close(f.fh)
 	})
-	f.unguard()
 	f.n.fs.open.drop(f.n.id)
 	f.n.Put()
 	return nil

@@ -36,6 +36,7 @@ type guards struct {
 	mu    sync.Mutex       // taken after a file's
 	files map[vino][]*file // Guarded by mu.
 	asked map[vino]bool    // files that somebody outside wants. Guarded by mu.
+	left  []*ll.Guard      // what mounts that were going may have told of. Guarded by mu.
 }
 
 func (g *guards) add(f *file) {
@@ -60,6 +61,23 @@ func (g *guards) drop(f *file) {
 		delete(g.files, id)
 		delete(g.asked, id)
 	}
+}
+
+// leave keeps what a mount may still tell of.
+func (g *guards) leave(held *ll.Guard) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left = append(g.left, held)
+}
+
+// free follows when there is no mount any more.
+func (g *guards) free() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, held := range g.left {
+		held.Free()
+	}
+	g.left = nil
 }
 
 // ask notes that somebody outside wants a file.
@@ -153,10 +171,28 @@ func (f *file) Delegate(r *fsal.Req, write bool) error {
 	return nil
 }
 
-// Undelegate ends it.
+// Undelegate ends it. What libcephfs tells of is freed when it cannot tell any more:
+// after a mount's last call there is time until it is gone.
 func (f *file) Undelegate() {
-	f.guarded(func(m *ll.Mount) { m.Undelegate(f.fh) })
-	f.unguard()
+	c := f.n.c
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g, m := f.guard, c.m.Load()
+	if g.held == nil {
+		return
+	}
+	f.guard = guard{}
+	f.n.fs.guards.drop(f)
+	if g.gen == c.gen.Load() {
+		if m == nil {
+			f.n.fs.guards.leave(g.held)
+			return
+		}
+		m.Undelegate(f.fh)
+	}
+	g.held.Free()
 }
 
 // guarded calls do with f's lock held if f has a guard in the present generation.
@@ -169,13 +205,4 @@ func (f *file) guarded(do func(*ll.Mount)) {
 			do(m)
 		}
 	})
-}
-
-// unguard follows when libcephfs has nothing of f's guard any more.
-func (f *file) unguard() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.n.fs.guards.drop(f)
-	f.guard.held.Free()
-	f.guard = guard{}
 }

@@ -169,3 +169,29 @@ func TestNoWriteDelegation(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGuardOfGoingMount ends a delegation while its mount is on the way out: what that
+// may still tell of stays until the mount is gone.
+func TestGuardOfGoingMount(t *testing.T) {
+	fs := &FS{guards: guards{files: map[vino][]*file{}, asked: map[vino]bool{}}}
+	c := &client{fs: fs}
+	for _, x := range []struct {
+		what string
+		gen  uint64
+		left int
+	}{{"a mount that is gone", 0, 0}, {"one that is going", 1, 1}} {
+		c.gen.Store(1)
+		f := &file{n: &node{fs: fs, c: c}}
+		f.guard = guard{held: ll.NewGuard(0, 1, ll.Head), gen: x.gen}
+		fs.guards.add(f)
+		f.Undelegate()
+		f.Undelegate()
+		if n := len(fs.guards.left); n != x.left || fs.guards.n.Load() != 0 || f.guard.held != nil {
+			t.Errorf("%s: %d left, %d guarded", x.what, n, fs.guards.n.Load())
+		}
+	}
+	fs.guards.free()
+	if len(fs.guards.left) != 0 {
+		t.Error("not freed")
+	}
+}
