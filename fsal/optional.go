@@ -1,6 +1,10 @@
 package fsal
 
-import "time"
+import (
+	"time"
+
+	"github.com/tidegate/tidegate/fsal/posixacl"
+)
 
 // What a Node or a File may do beyond its interface, found by type assertion.
 
@@ -61,6 +65,19 @@ type Xattrs interface {
 	RemoveXattr(r *Req, name string) (DirChange, error)
 	// ListXattrs returns the names in an order that stays.
 	ListXattrs(r *Req) ([]string, error)
+}
+
+// ACLs is a Node with POSIX access control lists: EOPNOTSUPP where the object has none,
+// as symbolic links. What they say is what Access answers and every operation obeys.
+type ACLs interface {
+	// ACL returns what the object has. Access is never empty: it is the mode's where
+	// there is no more.
+	ACL(r *Req) (posixacl.ACL, error)
+	// SetACL replaces it, on behalf of the object's owner or the superuser (EPERM), and
+	// returns the attributes afterwards, of which Mode follows Access (RFC 8881, 6.4.1).
+	// An empty Access leaves what there is. EINVAL where a list is not valid, or has a
+	// Default though the object is no directory.
+	SetACL(r *Req, acl posixacl.ACL) (Attr, error)
 }
 
 // LockType is the type of a byte-range lock.
