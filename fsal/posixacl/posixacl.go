@@ -16,9 +16,9 @@ const (
 	DefaultAttr = "system.posix_acl_default"
 )
 
-// MaxEntries is how many entries a list has at most; as many fit in the attribute of
-// every file system of Linux that says how many.
-const MaxEntries = 500
+// MaxEntries is how many entries a list has at most: as many as any extended attribute
+// of Linux has room for (XATTR_SIZE_MAX). Most file systems take fewer.
+const MaxEntries = (64<<10 - header) / entrySize
 
 // Tag says whom an entry is about; the values are Linux's.
 type Tag uint16
@@ -77,14 +77,50 @@ func (l List) Mode() (mode uint32) {
 	return mode
 }
 
-// Minimal says whether a list tells no more than a mode.
+// Minimal says whether a valid list tells no more than a mode: it has no Mask.
 func (l List) Minimal() bool { return len(l) <= 3 }
 
-// Sort brings the entries in their order.
+// shift says where a mode has the permissions of a valid list's entries with a tag; ok
+// is false if it has them nowhere.
+func (l List) shift(t Tag) (shift int, ok bool) {
+	switch t {
+	case UserObj:
+		return 6, true
+	case GroupObj:
+		return 3, l.Minimal()
+	case Mask:
+		return 3, true
+	case Other:
+		return 0, true
+	}
+	return 0, false
+}
+
+// Chmod returns a valid list as it is once the object has another mode.
+func (l List) Chmod(mode uint32) List {
+	l = slices.Clone(l)
+	for i, e := range l {
+		if at, ok := l.shift(e.Tag); ok {
+			l[i].Perm = uint16(mode >> at & 7)
+		}
+	}
+	return l
+}
+
+// Inherit returns the Access of a new object in a directory that has l as its Default,
+// when its maker asked for a mode.
+func (l List) Inherit(mode uint32) List { return l.Chmod(mode & l.Mode()) }
+
+// Sort brings the entries in their order, those of the same user or group as they were.
 func (l List) Sort() {
-	slices.SortFunc(l, func(a, b Entry) int {
+	slices.SortStableFunc(l, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// Valid says whether the lists are, and belong to an object that may have them.
+func (a ACL) Valid(directory bool) bool {
+	return (len(a.Access) == 0 || a.Access.Valid()) && (len(a.Default) == 0 || directory && a.Default.Valid())
 }
 
 // Valid says whether l has one each of UserObj, GroupObj and Other, nobody twice, a Mask
@@ -140,7 +176,11 @@ func (l List) Append(b []byte) []byte {
 }
 
 // Parse reads what Append writes: EINVAL where it is no valid list. Empty ones are none.
-func Parse(b []byte) (List, error) {
+// Of several entries for one user or group, which Linux stores, the first counts.
+func Parse(b []byte) (List, error) { return ParseIn(nil, b) }
+
+// ParseIn is Parse that needs no memory for a list that has room in there.
+func ParseIn(room List, b []byte) (List, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
@@ -150,7 +190,7 @@ func Parse(b []byte) (List, error) {
 	if b = b[header:]; len(b) == 0 {
 		return nil, nil
 	}
-	l := make(List, 0, len(b)/entrySize)
+	l := slices.Grow(room[:0], len(b)/entrySize)
 	for ; len(b) > 0; b = b[entrySize:] {
 		e := Entry{Tag: Tag(binary.LittleEndian.Uint16(b)), Perm: binary.LittleEndian.Uint16(b[2:])}
 		if e.Tag == User || e.Tag == Group {
@@ -159,6 +199,9 @@ func Parse(b []byte) (List, error) {
 		l = append(l, e)
 	}
 	l.Sort()
+	l = slices.CompactFunc(l, func(a, b Entry) bool {
+		return a.Tag == b.Tag && a.ID == b.ID && (a.Tag == User || a.Tag == Group)
+	})
 	if !l.Valid() {
 		return nil, syscall.EINVAL
 	}
