@@ -143,13 +143,25 @@ func modeOf(a *fsal.SetAttr) uint32 {
 // dress gives a new object, that was made with its mode, its other attributes;
 // w is as for apply.
 func (fs *FS) dress(fd, w int, a fsal.SetAttr) error {
-	mode := a.Mask & fsal.SetMode
+	mode := modeOf(&a)
 	a.Mask = beyondMode(&a)
-	if a.Mask&(setOwner|fsal.SetSize) != 0 && a.Mode&setIDs != 0 {
-		a.Mask |= mode // those clear it
+	if a.Mask&(setOwner|fsal.SetSize) != 0 && mode&setIDs != 0 { // those clear it
+		born, err := bornMode(fd)
+		if err != nil {
+			return err
+		}
+		a.Mask, a.Mode = a.Mask|fsal.SetMode, born|mode&setIDs
 	}
 	_, err := fs.apply(fd, w, &a)
 	return err
+}
+
+// bornMode is the mode that a new object has. The directory's default list may allow
+// less than was asked for.
+func bornMode(fd int) (uint32, error) {
+	var st unix.Statx_t
+	err := sysStatx(fd, nil, unix.STATX_MODE, &st)
+	return uint32(st.Mode) & 0o7777, err
 }
 
 // openFound opens the file that exists; ENOENT if it is gone again.

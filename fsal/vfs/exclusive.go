@@ -136,8 +136,12 @@ func (u *unnamed) dress(spec *fsal.CreateSpec) error {
 	if err := unix.Fsetxattr(u.fd, u.fs.mark, spec.Verifier[:], 0); err != nil {
 		return err
 	}
-	if mode := modeOf(&a); mode|u.fs.extraMode(spec) != mode {
-		if err := u.fs.chmod(u.fd, mode); err != nil {
+	if extra := u.fs.extraMode(spec) &^ modeOf(&a); extra != 0 {
+		born, err := bornMode(u.fd)
+		if err == nil {
+			err = u.fs.chmod(u.fd, born&^extra)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
 // judge answers for the kernel where mode, owner and groups say all there is to
@@ -105,7 +106,7 @@ func (j *judge) noList(fd int, st *unix.Statx_t) bool {
 		return true
 	}
 	name := nameOf(fd)
-	if _, err := unix.Getxattr("/proc/self/fd/"+name.String(), "system.posix_acl_access", nil); err != unix.ENODATA && err != unix.EOPNOTSUPP {
+	if _, err := unix.Getxattr("/proc/self/fd/"+name.String(), posixacl.AccessAttr, nil); err != unix.ENODATA && err != unix.EOPNOTSUPP {
 		return false
 	}
 	if !fresh(nanos(st.Ctime)) {

@@ -3,7 +3,6 @@
 package vfs
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
 // judged returns an export whose judge works.
@@ -78,21 +78,6 @@ func TestJudgeAsKernel(t *testing.T) {
 	}
 }
 
-// posixList is an access control list with an entry for a user.
-func posixList(owner, user, group, mask, other uint16, uid uint32) []byte {
-	const none = ^uint32(0)
-	b := binary.LittleEndian.AppendUint32(nil, 2)
-	for _, e := range []struct {
-		tag, perm uint16
-		id        uint32
-	}{{1, owner, none}, {2, user, uid}, {4, group, none}, {16, mask, none}, {32, other, none}} {
-		b = binary.LittleEndian.AppendUint16(b, e.tag)
-		b = binary.LittleEndian.AppendUint16(b, e.perm)
-		b = binary.LittleEndian.AppendUint32(b, e.id)
-	}
-	return b
-}
-
 // A list may take from a user what the mode grants to all.
 func TestJudgeLeavesListsToKernel(t *testing.T) {
 	fs, dir := judged(t)
@@ -110,7 +95,11 @@ func TestJudgeLeavesListsToKernel(t *testing.T) {
 	if !fs.judge.permits(n.fd, &caller.Cred, fsal.MayRead) {
 		t.Fatal("nobody may read")
 	}
-	if err := unix.Setxattr(path, "system.posix_acl_access", posixList(6, 0, 4, 7, 4, 1000), 0); err != nil {
+	refused := posixacl.List{
+		{Tag: posixacl.UserObj, Perm: 6}, {Tag: posixacl.User, ID: 1000}, {Tag: posixacl.GroupObj, Perm: 4},
+		{Tag: posixacl.Mask, Perm: 7}, {Tag: posixacl.Other, Perm: 4},
+	}
+	if err := unix.Setxattr(path, posixacl.AccessAttr, refused.Append(nil), 0); err != nil {
 		t.Skip("no lists here:", err)
 	}
 	if fs.judge.permits(n.fd, &caller.Cred, fsal.MayRead) {

@@ -101,11 +101,11 @@ func (fs *FS) dressMade(fd int, spec *fsal.MakeSpec) (fsal.SetMask, error) {
 		return a.Mask, nil
 	}
 	// mkdir takes no set-id bits, but hands down the parent's.
-	var st unix.Statx_t
-	if err := sysStatx(fd, nil, unix.STATX_MODE, &st); err != nil {
+	born, err := bornMode(fd)
+	if err != nil {
 		return 0, err
 	}
-	return a.Mask, fs.chmod(fd, a.Mode|uint32(st.Mode)&unix.S_ISGID)
+	return a.Mask, fs.chmod(fd, born|a.Mode&setIDs)
 }
 
 // unmake removes what was made just now and could not be completed.
