@@ -28,6 +28,7 @@ type getter struct {
 const (
 	opaqueSize = -1
 	bitmapSize = -2
+	aclSize    = -3
 )
 
 // subject is an object whose attributes are told.
@@ -39,6 +40,7 @@ type subject struct {
 	key    fsal.Key // zero if nobody asked for it
 	attr   fsal.Attr
 	statfs fsal.Statfs // if somebody asked for it
+	aces   []wire.ACE  // if somebody asked for them
 	failed wire.Status // why attr or key could not be had
 }
 
@@ -57,6 +59,8 @@ var attrRows = [...]attrRow{
 	{attr: wire.AttrUniqueHandles, get: flag(func(*subject) bool { return true })},
 	{attr: wire.AttrLeaseTime, get: word(func(s *subject) uint32 { return uint32(s.lease / time.Second) })},
 	{attr: wire.AttrRdattrError, get: word(func(s *subject) uint32 { return uint32(s.failed) })},
+	{attr: wire.AttrACL, get: getter{aclSize, func(e *xdr.Encoder, s *subject) { wire.ACL{ACEs: s.aces}.Encode(e) }}, set: setACL},
+	{attr: wire.AttrACLSupport, get: word(func(*subject) uint32 { return wire.ACLSupportAllowACL | wire.ACLSupportDenyACL })},
 	{attr: wire.AttrCanSetTime, get: flag(func(*subject) bool { return true })},
 	{attr: wire.AttrCaseInsensitive, get: flag(func(s *subject) bool { return s.export.limits.CaseInsensitive })},
 	{attr: wire.AttrCasePreserving, get: flag(func(*subject) bool { return true })},
@@ -140,18 +144,24 @@ var (
 // 5.8.1.14).
 type offer struct{ supported, exclusive wire.Bitmap }
 
-// offersOf returns the offer of each minor version for a tree with this root.
-func offersOf(limits *fsal.Limits, root *fsal.Attr) (offers [3]offer) {
+// offersOf returns the offer of each minor version for a tree whose objects have
+// a time of birth and access control lists, or do not.
+func offersOf(limits *fsal.Limits, births, acls bool) (offers [3]offer) {
 	for minor := range offers {
 		all := having(func(r *attrRow) bool { return r.minor <= uint32(minor) })
-		if root.Btime == (fsal.Time{}) {
+		if !births {
 			all.Clear(wire.AttrTimeCreate)
+		}
+		if !acls {
+			all.Clear(wire.AttrACL)
+			all.Clear(wire.AttrACLSupport)
 		}
 		if limits.CloneBlock == 0 {
 			all.Clear(wire.AttrCloneBlkSize)
 		}
 		exclusive := all.And(settable).AndNot(changeOnly)
 		exclusive.Clear(wire.AttrTimeCreate)
+		exclusive.Clear(wire.AttrACL)
 		if !limits.ExclusiveKeepsTimes {
 			exclusive.Clear(wire.AttrTimeAccessSet)
 			exclusive.Clear(wire.AttrTimeModifySet)

@@ -67,6 +67,11 @@ func (c *compound) describe(e *export, n fsal.Node, want wire.Bitmap) (err error
 	if s.attr, err = n.Getattr(&c.req); err != nil {
 		return err
 	}
+	if want.Has(wire.AttrACL) && e.hasACLs() {
+		if err = s.list(&c.req, n); err != nil {
+			return err
+		}
+	}
 	return s.weigh(&c.req, want)
 }
 

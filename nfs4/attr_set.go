@@ -12,6 +12,8 @@ type setting struct {
 	owners   Owners
 	masked   bool   // by mode_set_masked
 	maskBits uint32 // what of Mode is meant then
+	withheld uint32 // what Mode lacks for the umask of mode_umask
+	control
 }
 
 const (
@@ -25,15 +27,18 @@ func (c *compound) changes(f wire.FAttr) (setting, wire.Status) {
 	return c.settings(f, c.offer().supported, creationOnly)
 }
 
-// newAttrs reads the attributes of an object to be made, with exclusive by an
-// exclusive OPEN.
-func (c *compound) newAttrs(f wire.FAttr, exclusive bool) (fsal.SetAttr, wire.Status) {
+// newAttrs reads the attributes of an object of type t to be made, with exclusive
+// by an exclusive OPEN.
+func (c *compound) newAttrs(t fsal.Type, f wire.FAttr, exclusive bool) (setting, wire.Status) {
 	forbidden := changeOnly
 	if exclusive { // RFC 8881, 18.16.3
 		forbidden = forbidden.Or(c.offer().supported.AndNot(c.offer().exclusive))
 	}
 	s, status := c.settings(f, c.offer().supported, forbidden)
-	return s.SetAttr, status
+	if status == wire.OK {
+		status = s.translate(t)
+	}
+	return s, status
 }
 
 func (c *compound) offer() *offer { return &c.cur.export.offers[c.minor] }
@@ -104,7 +109,7 @@ func setModeMasked(d *xdr.Decoder, s *setting) wire.Status {
 func setModeUmask(d *xdr.Decoder, s *setting) wire.Status {
 	m := wire.DecodeModeUmask(d)
 	s.Mask |= fsal.SetMode
-	s.Mode = m.Mode &^ m.Umask
+	s.Mode, s.withheld = m.Mode&^m.Umask, m.Mode&m.Umask
 	if m.Umask&^permBits != 0 {
 		return wire.ErrInval
 	}

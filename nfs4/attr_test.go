@@ -23,9 +23,10 @@ func sample() *subject {
 		Ctime: fsal.Time{Sec: 18, Nsec: 19}, Btime: fsal.Time{Sec: 20, Nsec: 21},
 	}
 	return &subject{
-		export: &export{Export: Export{ID: 77}, limits: limits, volume: volume{offers: offersOf(&limits, &attr), xattrs: true}},
+		export: &export{Export: Export{ID: 77}, limits: limits, offers: offersOf(&limits, true, true), volume: volume{xattrs: true}},
 		minor:  2, lease: lease, owners: numbers{}, key: key, attr: attr, failed: wire.OK,
 		statfs: fsal.Statfs{Bytes: 30, BytesFree: 31, BytesAvail: 32, Files: 33, FilesFree: 34, FilesAvail: 35},
+		aces:   []wire.ACE{{Type: wire.ACETypeAccessDenied, Flag: 40, AccessMask: 41, Who: []byte("42")}, {Who: []byte("EVERYONE@")}},
 	}
 }
 
@@ -45,18 +46,25 @@ func putWords(e *xdr.Encoder, v []uint32) {
 
 // told is every attribute that can be read and its value for sample.
 var told = map[wire.Attr]func(*xdr.Encoder){
-	wire.AttrSupportedAttrs:  words(3, 0xfcff8fff, 0x00fdbe3e, 0x0006ac00),
-	wire.AttrType:            word32(4),
-	wire.AttrFHExpireType:    word32(0),
-	wire.AttrChange:          word64(13),
-	wire.AttrSize:            word64(10),
-	wire.AttrLinkSupport:     word32(0),
-	wire.AttrSymlinkSupport:  word32(1),
-	wire.AttrNamedAttr:       word32(0),
-	wire.AttrFSID:            func(e *xdr.Encoder) { e.Uint64(77); e.Uint64(0) },
-	wire.AttrUniqueHandles:   word32(1),
-	wire.AttrLeaseTime:       word32(90),
-	wire.AttrRdattrError:     word32(0),
+	wire.AttrSupportedAttrs: words(3, 0xfcffbfff, 0x00fdbe3e, 0x0006ac00),
+	wire.AttrType:           word32(4),
+	wire.AttrFHExpireType:   word32(0),
+	wire.AttrChange:         word64(13),
+	wire.AttrSize:           word64(10),
+	wire.AttrLinkSupport:    word32(0),
+	wire.AttrSymlinkSupport: word32(1),
+	wire.AttrNamedAttr:      word32(0),
+	wire.AttrFSID:           func(e *xdr.Encoder) { e.Uint64(77); e.Uint64(0) },
+	wire.AttrUniqueHandles:  word32(1),
+	wire.AttrLeaseTime:      word32(90),
+	wire.AttrRdattrError:    word32(0),
+	wire.AttrACL: func(e *xdr.Encoder) {
+		putWords(e, []uint32{2, 1, 40, 41})
+		e.String("42")
+		putWords(e, []uint32{0, 0, 0})
+		e.String("EVERYONE@")
+	},
+	wire.AttrACLSupport:      word32(3),
 	wire.AttrCanSetTime:      word32(1),
 	wire.AttrCaseInsensitive: word32(0),
 	wire.AttrCasePreserving:  word32(1),
@@ -143,14 +151,14 @@ func encoded(s *subject, want wire.Bitmap) wire.FAttr {
 func TestEncodeUnsupported(t *testing.T) {
 	s := sample()
 	s.minor = 1
-	ask := wire.BitmapOf(wire.AttrType, wire.AttrACL, wire.AttrXattrSupport, wire.AttrTimeCreate, wire.Attr(95), wire.Attr(4000))
+	ask := wire.BitmapOf(wire.AttrType, wire.AttrDACL, wire.AttrXattrSupport, wire.AttrTimeCreate, wire.Attr(95), wire.Attr(4000))
 	if got, want := encoded(s, ask).Mask, wire.BitmapOf(wire.AttrType, wire.AttrTimeCreate); got != want {
 		t.Errorf("mask %v, want %v", got, want)
 	}
-	s.attr.Btime = fsal.Time{}
-	s.export.offers = offersOf(&s.export.limits, &s.attr)
+	ask = ask.Or(wire.BitmapOf(wire.AttrACL, wire.AttrACLSupport))
+	s.export.offers = offersOf(&s.export.limits, false, false)
 	if got, want := encoded(s, ask).Mask, wire.BitmapOf(wire.AttrType); got != want {
-		t.Errorf("without a time of birth: mask %v, want %v", got, want)
+		t.Errorf("without times of birth and lists: mask %v, want %v", got, want)
 	}
 }
 
@@ -159,7 +167,7 @@ func TestEncodeUnsupported(t *testing.T) {
 func TestOffers(t *testing.T) {
 	required := wire.BitmapOf(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 19, 75)
 	for _, keeps := range []bool{false, true} {
-		offers := offersOf(&fsal.Limits{ExclusiveKeepsTimes: keeps}, &fsal.Attr{})
+		offers := offersOf(&fsal.Limits{ExclusiveKeepsTimes: keeps}, false, true)
 		for minor := 1; minor <= 2; minor++ {
 			o := offers[minor]
 			if missing := required.AndNot(o.supported); !missing.IsZero() {
@@ -170,6 +178,9 @@ func TestOffers(t *testing.T) {
 			}
 			if got := o.exclusive.Has(wire.AttrTimeModifySet); got != keeps {
 				t.Errorf("minor %d: exclusive creation takes times: %v, want %v", minor, got, keeps)
+			}
+			if !o.supported.Has(wire.AttrACL) || o.exclusive.Has(wire.AttrACL) {
+				t.Errorf("minor %d: acl among %v, and among %v", minor, o.supported, o.exclusive)
 			}
 			if got := o.supported.Has(wire.AttrModeUmask); got != (minor == 2) {
 				t.Errorf("minor %d has mode_umask: %v", minor, got)
@@ -212,6 +223,7 @@ func TestSettings(t *testing.T) {
 		want  fsal.SetAttr
 	}{
 		{value{wire.AttrSize, word64(math.MaxUint64)}, fsal.SetAttr{Mask: fsal.SetSize, Size: math.MaxUint64}},
+		{value{wire.AttrACL, words(1, 0, 0, 7, 0)}, fsal.SetAttr{}},
 		{value{wire.AttrMode, word32(0o7777)}, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o7777}},
 		{value{wire.AttrOwner, text("5@example.org")}, fsal.SetAttr{Mask: fsal.SetUID, UID: 5}},
 		{value{wire.AttrOwnerGroup, text("6")}, fsal.SetAttr{Mask: fsal.SetGID, GID: 6}},
@@ -229,11 +241,13 @@ func TestSettings(t *testing.T) {
 		f := fattr(tt.value)
 		covered = covered.Or(f.Mask)
 		got, status := c.settings(f, settable, wire.Bitmap{})
-		if status != wire.OK || got.SetAttr != tt.want {
-			t.Errorf("%v: %+v, %v, want %+v", tt.value.attr, got.SetAttr, status, tt.want)
+		if status != wire.OK || got.SetAttr != tt.want || got.controls != f.Mask.Has(wire.AttrACL) {
+			t.Errorf("%v: %+v, %v, want %+v", tt.value.attr, got, status, tt.want)
 		}
-		if got := setBits(tt.want.Mask, f.Mask.Or(wire.BitmapOf(wire.AttrACL, wire.AttrType))); got != f.Mask {
-			t.Errorf("%v: attrset %v, want %v", tt.value.attr, got, f.Mask)
+		want := f.Mask
+		want.Clear(wire.AttrACL) // which is set apart
+		if got := setBits(tt.want.Mask, f.Mask.Or(wire.BitmapOf(wire.AttrACL, wire.AttrType))); got != want {
+			t.Errorf("%v: attrset %v, want %v", tt.value.attr, got, want)
 		}
 		for cut := range f.Values {
 			if _, status := c.settings(wire.FAttr{Mask: f.Mask, Values: f.Values[:cut]}, settable, wire.Bitmap{}); status != wire.ErrBadXDR {
@@ -256,9 +270,9 @@ func TestSettingsRefused(t *testing.T) {
 		values []value
 		want   wire.Status
 	}{
-		{"unsupported", []value{{wire.AttrACL, word32(0)}}, wire.ErrAttrNotSupp},
+		{"unsupported", []value{{wire.AttrArchive, word32(0)}}, wire.ErrAttrNotSupp},
 		{"unknown", []value{{95, word32(0)}}, wire.ErrAttrNotSupp},
-		{"unsupported and read-only", []value{{wire.AttrType, word32(1)}, {wire.AttrACL, word32(0)}}, wire.ErrAttrNotSupp},
+		{"unsupported and read-only", []value{{wire.AttrType, word32(1)}, {wire.AttrArchive, word32(0)}}, wire.ErrAttrNotSupp},
 		{"read-only", []value{{wire.AttrType, word32(1)}}, wire.ErrInval},
 		{"rdattr_error", []value{{wire.AttrRdattrError, word32(1)}}, wire.ErrInval},
 		{"mode out of range", []value{{wire.AttrMode, word32(0o10000)}}, wire.ErrInval},
@@ -268,6 +282,9 @@ func TestSettingsRefused(t *testing.T) {
 		{"umask out of range", []value{{wire.AttrModeUmask, words(0, 0o1000)}}, wire.ErrInval},
 		{"mode twice", []value{{wire.AttrMode, word32(0o600)}, {wire.AttrModeSetMasked, words(0, 1)}}, wire.ErrInval},
 		{"mode and umask", []value{{wire.AttrMode, word32(0o600)}, {wire.AttrModeUmask, words(0, 1)}}, wire.ErrInval},
+		{"a list beyond all bounds", []value{{wire.AttrACL, words(1<<27, 0, 0, 0, 0)}}, wire.ErrBadXDR},
+		{"a list that is not there", []value{{wire.AttrACL, words(2, 0, 0, 7, 0)}}, wire.ErrBadXDR},
+		{"whom a list is about", []value{{wire.AttrACL, words(1, 0, 0, 7, 1<<31)}}, wire.ErrBadXDR},
 		{"owner", []value{{wire.AttrOwner, text("nobody knows him")}}, wire.ErrBadOwner},
 		{"group", []value{{wire.AttrOwnerGroup, text("")}}, wire.ErrBadOwner},
 		{"owner too long", []value{{wire.AttrOwner, text(string(make([]byte, wire.OpaqueLimit+1)))}}, wire.ErrBadXDR},
@@ -289,13 +306,21 @@ func TestSettingsRefused(t *testing.T) {
 func FuzzSettings(f *testing.F) {
 	good := fattr(value{wire.AttrMode, word32(0o644)}, value{wire.AttrOwner, text("7")}, value{wire.AttrTimeModifySet, word32(0)})
 	f.Add(good.Mask[0], good.Mask[1], good.Mask[2], good.Values)
+	f.Add(uint32(1<<12), uint32(0), uint32(0), fattr(value{wire.AttrACL, words(1, 0, 0, 7, 0)}).Values)
 	f.Add(uint32(1<<4), uint32(0), uint32(1<<17), make([]byte, 16))
 	f.Fuzz(func(t *testing.T, w0, w1, w2 uint32, values []byte) {
 		c := &compound{srv: &Server{cfg: Config{Owners: numbers{}}}}
 		mask := wire.Bitmap{w0, w1, w2}
 		s, status := c.settings(wire.FAttr{Mask: mask, Values: values}, settable, wire.Bitmap{})
-		if status == wire.OK && setBits(s.Mask, mask) != mask {
-			t.Errorf("%v accepted, %v asked of the file system", mask, s.Mask)
+		if status != wire.OK {
+			return
+		}
+		set := setBits(s.Mask, mask)
+		if s.controls {
+			set.Set(wire.AttrACL)
+		}
+		if set != mask {
+			t.Errorf("%v accepted, %v asked of the file system", mask, set)
 		}
 	})
 }

@@ -97,51 +97,81 @@ func (c *compound) setattr() wire.Status {
 		return wire.ErrBadXDR
 	}
 	done, status := c.change(&args)
-	setBits(done, args.ObjAttributes.Mask).Encode(c.out)
+	done.Encode(c.out)
 	return status
 }
 
-func (c *compound) change(a *wire.SetattrArgs) (fsal.SetMask, wire.Status) {
+func (c *compound) change(a *wire.SetattrArgs) (none wire.Bitmap, status wire.Status) {
 	set, status := c.changes(a.ObjAttributes)
 	if status != wire.OK {
-		return 0, status
+		return none, status
 	}
 	n, status := c.node()
 	if status != wire.OK {
-		return 0, status
+		return none, status
+	}
+	if status := set.translate(n.Type()); status != wire.OK {
+		return none, status
 	}
 	if status := c.recall(n); status != wire.OK {
-		return 0, status
+		return none, status
 	}
 	if set.masked {
 		attr, err := n.Getattr(&c.req)
 		if err != nil {
-			return 0, c.statusOf(err)
+			return none, c.statusOf(err)
 		}
 		set.Mode |= attr.Mode &^ set.maskBits
 	}
 	var f fsal.File
 	if set.Mask&fsal.SetSize != 0 {
 		if status := resizable(n.Type()); status != wire.OK {
-			return 0, status
+			return none, status
 		}
 		if status := c.cur.grant.refuses(RightWrite); status != wire.OK {
-			return 0, status
+			return none, status
 		}
 		h, status := c.use(a.Stateid, state.ShareWrite)
 		if status != wire.OK {
-			return 0, status
+			return none, status
 		}
 		if h != nil {
 			defer h.Put()
 			f = h.File
 		}
 	}
-	done, _, err := n.Setattr(&c.req, f, set.SetAttr)
-	if status = c.statusOf(err); status == wire.ErrNotSupp {
-		status = wire.ErrAttrNotSupp
+	return c.apply(n, f, &set, a.ObjAttributes.Mask)
+}
+
+// apply changes the attributes of n, and its list after them (RFC 8881, 6.4.1.3). It
+// returns which of those in asked it has set.
+func (c *compound) apply(n fsal.Node, f fsal.File, set *setting, asked wire.Bitmap) (done wire.Bitmap, status wire.Status) {
+	if set.Mask != 0 || !set.controls {
+		did, _, err := n.Setattr(&c.req, f, set.SetAttr)
+		done = setBits(did, asked)
+		if err != nil {
+			return done, c.attrStatusOf(err)
+		}
 	}
-	return done, status
+	if set.controls {
+		if err := c.control(n, set); err != nil {
+			return done, c.attrStatusOf(err)
+		}
+		done.Set(wire.AttrACL)
+	}
+	return done, wire.OK
+}
+
+// attrStatusOf is what SETATTR answers, which knows nothing of what holds an attribute.
+func (c *compound) attrStatusOf(err error) wire.Status {
+	switch status := c.statusOf(err); status {
+	case wire.ErrNotSupp:
+		return wire.ErrAttrNotSupp
+	case wire.ErrXattr2Big:
+		return wire.ErrFBig
+	default:
+		return status
+	}
 }
 
 // resizable is regular without SYMLINK, which SETATTR does not answer (RFC 8881,
@@ -221,6 +251,8 @@ func (g *getter) value(d *xdr.Decoder) []byte {
 		e := xdr.NewEncoder(nil)
 		wire.DecodeBitmap(d).Encode(&e) // without trailing zeros
 		return e.Bytes()
+	case aclSize:
+		wire.DecodeACL(d)
 	default:
 		d.Fixed(g.size)
 	}

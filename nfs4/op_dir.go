@@ -111,35 +111,40 @@ func (c *compound) create(a wire.CreateArgs) wire.Status {
 	if status != wire.OK {
 		return status
 	}
-	spec, status := c.makeSpec(&a)
+	spec, set, status := c.makeSpec(&a)
 	if status != wire.OK {
 		return status
 	}
-	n, set, change, err := dir.Make(&c.req, name, spec)
+	if err := c.unmask(dir, &set); err != nil {
+		return c.statusOf(err)
+	}
+	spec.Attr = set.SetAttr
+	n, done, change, err := dir.Make(&c.req, name, spec)
 	if err != nil {
 		return c.statusOf(err)
 	}
 	c.cur = place{export: c.cur.export, grant: c.cur.grant, key: n.Key(), node: c.own(n)}
-	wire.CreateRes{CInfo: changeInfo(change), AttrSet: setBits(set, a.CreateAttrs.Mask)}.Encode(c.out)
+	wire.CreateRes{CInfo: changeInfo(change), AttrSet: c.born(n, done, &set, a.CreateAttrs.Mask)}.Encode(c.out)
 	return wire.OK
 }
 
-func (c *compound) makeSpec(a *wire.CreateArgs) (spec fsal.MakeSpec, status wire.Status) {
+// makeSpec says what to make, but for its attributes, which it returns apart.
+func (c *compound) makeSpec(a *wire.CreateArgs) (spec fsal.MakeSpec, set setting, status wire.Status) {
 	t, ok := makes[a.ObjType]
 	switch {
 	case !ok:
-		return spec, wire.ErrBadType
+		return spec, set, wire.ErrBadType
 	case t == fsal.Symlink && len(a.LinkData) == 0:
-		return spec, wire.ErrInval
+		return spec, set, wire.ErrInval
 	case len(a.LinkData) > maxLinkText:
-		return spec, wire.ErrNameTooLong
+		return spec, set, wire.ErrNameTooLong
 	}
 	spec = fsal.MakeSpec{Type: t, Target: string(a.LinkData), Major: a.DevData.Major, Minor: a.DevData.Minor}
-	spec.Attr, status = c.newAttrs(a.CreateAttrs, false)
-	if status == wire.OK && spec.Attr.Mask&fsal.SetSize != 0 {
+	set, status = c.newAttrs(t, a.CreateAttrs, false)
+	if status == wire.OK && set.Mask&fsal.SetSize != 0 {
 		status = wire.ErrInval
 	}
-	return spec, status
+	return spec, set, status
 }
 
 func (c *compound) remove(a wire.RemoveArgs) wire.Status {

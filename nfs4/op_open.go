@@ -20,6 +20,7 @@ type opening struct {
 	args         *wire.OpenArgs
 	access, deny state.Share
 
+	asked    setting     // of a file to be made
 	node     fsal.Node   // what is opened; owned by the compound
 	made     fsal.File   // open already for access, by its creation
 	truncate bool        // what exists, once the open is granted
@@ -147,7 +148,7 @@ func (c *compound) openCreate(o *opening, dir fsal.Node, name string) wire.Statu
 		n, err := dir.Lookup(&c.req, name)
 		if err == nil {
 			o.node = c.own(n)
-			return c.existing(o, dir, spec.Attr)
+			return c.existing(o, dir)
 		}
 		if !errors.Is(err, syscall.ENOENT) {
 			return c.statusOf(err)
@@ -159,6 +160,7 @@ func (c *compound) openCreate(o *opening, dir fsal.Node, name string) wire.Statu
 	return wire.ErrDelay
 }
 
+// createSpec says how to make the file, but for its attributes, which it keeps in o.
 func (c *compound) createSpec(o *opening) (spec fsal.CreateSpec, status wire.Status) {
 	how := &o.args.How
 	spec.Open = openFlags(o.access)
@@ -169,7 +171,7 @@ func (c *compound) createSpec(o *opening) (spec fsal.CreateSpec, status wire.Sta
 	if how.Mode == wire.Exclusive {
 		return spec, wire.OK
 	}
-	spec.Attr, status = c.newAttrs(how.CreateAttrs, how.Mode == wire.Exclusive41)
+	o.asked, status = c.newAttrs(fsal.Regular, how.CreateAttrs, how.Mode == wire.Exclusive41)
 	return spec, status
 }
 
@@ -180,12 +182,16 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 	if err := c.session.Client.MayMake(c.req.Context, o.deny); err != nil {
 		return c.statusOf(err)
 	}
+	if err := c.unmask(dir, &o.asked); err != nil {
+		return c.statusOf(err)
+	}
+	spec.Attr = o.asked.SetAttr
 	made, err := dir.Create(&c.req, name, spec)
 	if err != nil {
 		return c.statusOf(err)
 	}
 	o.node, o.made, o.dir = c.own(made.Node), made.File, made.Dir
-	o.set = setBits(made.Set, o.args.How.CreateAttrs.Mask)
+	o.set = c.born(o.node, made.Set, &o.asked, o.args.How.CreateAttrs.Mask)
 	if spec.Mode == fsal.CreateExclusive && !c.cur.export.limits.ExclusiveKeepsTimes {
 		// RFC 8881, 18.16.4: these hold the verifier; the client sets them anew.
 		o.set.Set(wire.AttrTimeAccess)
@@ -196,11 +202,11 @@ func (c *compound) create1(o *opening, dir fsal.Node, name string, spec fsal.Cre
 
 // existing notes what UNCHECKED found; of its attributes only a size of 0
 // counts (RFC 8881, 18.16.3).
-func (c *compound) existing(o *opening, dir fsal.Node, attr fsal.SetAttr) wire.Status {
+func (c *compound) existing(o *opening, dir fsal.Node) wire.Status {
 	if d, err := dir.Getattr(&c.req); err == nil {
 		o.dir = fsal.DirChange{Before: d.Change, After: d.Change}
 	}
-	if o.truncate = attr.Mask&fsal.SetSize != 0 && attr.Size == 0; o.truncate {
+	if o.truncate = o.asked.Mask&fsal.SetSize != 0 && o.asked.Size == 0; o.truncate {
 		return c.cur.grant.refuses(RightWrite)
 	}
 	return wire.OK

@@ -14,6 +14,7 @@ type listing struct {
 	pseudo *pseudoNode // what is listed, if that is a pseudo directory
 	here   subject     // the entry, if it is not a junction
 	want   wire.Bitmap
+	lists  bool // the access control lists of entries are asked for
 
 	end   int         // where the entries in the reply must end
 	small wire.Status // when not even one does
@@ -77,6 +78,7 @@ func (c *compound) newListing(dir fsal.Node, a *wire.ReaddirArgs) (*listing, wir
 	}
 	l.pseudo, _ = dir.(*pseudoNode)
 	l.here = subject{export: c.cur.export, minor: c.minor, lease: c.srv.state.Lease(), owners: c.srv.cfg.Owners}
+	l.lists = l.want.Has(wire.AttrACL) && c.cur.export.hasACLs()
 	return l, c.statusOf(l.here.weigh(&c.req, l.want))
 }
 
@@ -85,7 +87,7 @@ func (l *listing) entryWant() (want fsal.EntryWant) {
 	if !l.want.AndNot(unattended).IsZero() {
 		want |= fsal.WantAttr
 	}
-	if l.want.Has(wire.AttrFilehandle) {
+	if l.want.Has(wire.AttrFilehandle) || l.lists {
 		want |= fsal.WantKey
 	}
 	return want
@@ -93,14 +95,15 @@ func (l *listing) entryWant() (want fsal.EntryWant) {
 
 // add appends an entry if it fits. One that was removed meanwhile is left out.
 func (l *listing) add(e *fsal.DirEntry) bool {
-	if errors.Is(e.Err, syscall.ENOENT) || errors.Is(e.Err, syscall.ESTALE) {
+	err := l.list(e)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ESTALE) {
 		return true
 	}
 	names := entryNames + (len(e.Name)+3)&^3
 	if l.count > 0 && names > l.names {
 		return false
 	}
-	s := l.subject(e)
+	s := l.subject(e, err)
 	// READDIR itself never answers WRONGSEC (RFC 8881, 18.29.4).
 	if s.failed != wire.OK && s.failed != wire.ErrWrongSec && !l.want.Has(wire.AttrRdattrError) {
 		l.status = s.failed
@@ -122,15 +125,15 @@ func (l *listing) add(e *fsal.DirEntry) bool {
 	return true
 }
 
-// subject returns what an entry's attributes are: where an export begins, those
-// of its root (RFC 8881, 7.3 and 5.8.2.23).
-func (l *listing) subject(e *fsal.DirEntry) *subject {
+// subject returns what an entry's attributes are, or why they could not be had: where
+// an export begins, those of its root (RFC 8881, 7.3 and 5.8.2.23).
+func (l *listing) subject(e *fsal.DirEntry, err error) *subject {
 	if l.pseudo != nil {
 		if x := l.pseudo.dir.entry(e.Name); x != nil && x.export != nil {
 			return l.c.rootOf(x.export, l.want)
 		}
 	}
-	l.here.key, l.here.attr, l.here.failed = e.Key, e.Attr, l.c.statusOf(e.Err)
+	l.here.key, l.here.attr, l.here.failed = e.Key, e.Attr, l.c.statusOf(err)
 	return &l.here
 }
 

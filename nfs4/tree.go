@@ -28,6 +28,9 @@ type Export struct {
 	FS fsal.FS
 	// NoDelegations keeps clients from getting any for this export's files.
 	NoDelegations bool
+	// NoACLs keeps access control lists from clients; the file system goes by them
+	// all the same.
+	NoACLs bool
 	// MaxRead and MaxWrite bound READ and WRITE, in bytes; 0 leaves that to the FS.
 	MaxRead, MaxWrite uint32
 	// Judge says what clients may do; nil: everybody everything, as themselves.
@@ -40,6 +43,7 @@ type export struct {
 	Export
 	volume
 	limits fsal.Limits // the file system's, as the Export bounds them
+	offers [3]offer    // by minor version
 	seal   seal
 	index  int        // in tree.all
 	above  *pseudoDir // the junction; nil for the root of everything
@@ -55,8 +59,9 @@ type export struct {
 // volume is what is known of an export's file system.
 type volume struct {
 	root   fsal.Key
-	offers [3]offer // by minor version
-	xattrs bool     // there are operations for them, and the tree has them
+	births bool // objects have a time of birth
+	acls   bool // objects have access control lists
+	xattrs bool // there are operations for them, and the tree has them
 }
 
 // tree is the pseudo file system with what is exported below it (RFC 8881, 7.3).
@@ -124,6 +129,7 @@ func (t *tree) add(ctx context.Context, x Export, before *tree) (e *export, err 
 	e.limits = x.FS.Limits()
 	e.limits.MaxRead = lesser(e.limits.MaxRead, x.MaxRead)
 	e.limits.MaxWrite = lesser(e.limits.MaxWrite, x.MaxWrite)
+	e.offers = offersOf(&e.limits, e.births, e.acls && !x.NoACLs)
 	if e.present == nil && x.ID != 0 {
 		e.present = new(presence)
 	}
@@ -182,8 +188,10 @@ func look(r *fsal.Req, fs fsal.FS) (v volume, err error) {
 	if err != nil {
 		return v, err
 	}
-	limits := fs.Limits()
-	v.root, v.offers = root.Key(), offersOf(&limits, &attr)
+	if v.acls, err = hasLists(r, root); err != nil {
+		return v, err
+	}
+	v.root, v.births = root.Key(), attr.Btime != fsal.Time{}
 	_, v.xattrs = root.(fsal.Xattrs)
 	v.xattrs = v.xattrs && rowOf(wire.OpGetxattr, 2).run != nil
 	return v, nil
