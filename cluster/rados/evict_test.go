@@ -3,6 +3,7 @@
 package rados_test
 
 import (
+	"fmt"
 	"io"
 	"os/exec"
 	"strings"
@@ -33,46 +34,53 @@ sys.stdin.read()
 	if err != nil {
 		t.Fatal(err)
 	}
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close(); cmd.Process.Kill(); cmd.Wait() })
 	if _, err := io.ReadFull(out, make([]byte, len("up\n"))); err != nil {
-		t.Fatal(err)
+		cmd.Wait()
+		t.Fatalf("%s: %v: %s", uuid, err, complaint.String())
 	}
 }
 
-// dead are the sessions whose uuid begins as those of the test do; that of a client
-// of another test, which was killed, stays for a while.
-func dead(t *testing.T) (all []string) {
+// sessionsOf are the uuids that begin so.
+func sessionsOf(t *testing.T, node string) (all []string) {
 	t.Helper()
 	sessions, err := ceph.Sessions(cephtest.FS + ":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range sessions {
-		if strings.HasPrefix(s.Metadata.UUID, "ganesha-dead") {
+		if strings.HasPrefix(s.Metadata.UUID, node) {
 			all = append(all, s.Metadata.UUID)
 		}
 	}
 	return all
 }
 
-func isDead(uuid string) bool { return strings.HasPrefix(uuid, "ganesha-dead-") }
+// newNode is the beginning of uuids that no test had: the session of a client that was
+// killed stays for a while, and an MDS lets no other client have its uuid.
+func newNode() string { return fmt.Sprintf("ganesha-%03d", serial.Add(1)) }
 
 // Evict ends the sessions of one gateway and of no other, and blocklists them.
 func TestEvict(t *testing.T) {
-	client(t, "ganesha-dead-0001")
-	client(t, "ganesha-dead-00ff")
-	client(t, "ganesha-deadline-0001")
-	if n := len(dead(t)); n != 3 {
+	node := newNode()
+	isDead := func(uuid string) bool { return strings.HasPrefix(uuid, node+"-") }
+	other := node + "line-0001"
+	client(t, node+"-0001")
+	client(t, node+"-00ff")
+	client(t, other)
+	if n := len(sessionsOf(t, node)); n != 3 {
 		t.Fatalf("%d sessions", n)
 	}
 	n, err := connect(t).Evict(t.Context(), isDead)
 	if n != 2 || err != nil {
 		t.Errorf("%d sessions evicted, %v", n, err)
 	}
-	if left := dead(t); len(left) != 1 || left[0] != "ganesha-deadline-0001" {
+	if left := sessionsOf(t, node); len(left) != 1 || left[0] != other {
 		t.Errorf("left: %q", left)
 	}
 	listed, err := ceph.Ceph("osd", "blocklist", "ls")
@@ -91,8 +99,9 @@ func TestEvictForbidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	client(t, "ganesha-x-0001")
-	if _, err := conn.Evict(t.Context(), func(uuid string) bool { return uuid == "ganesha-x-0001" }); err == nil || !strings.Contains(err.Error(), "ceph auth caps") {
+	uuid := newNode() + "-0001"
+	client(t, uuid)
+	if _, err := conn.Evict(t.Context(), func(id string) bool { return id == uuid }); err == nil || !strings.Contains(err.Error(), "ceph auth caps") {
 		t.Errorf("%v", err)
 	}
 }
