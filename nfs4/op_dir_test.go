@@ -168,7 +168,7 @@ func TestCreateRefused(t *testing.T) {
 		{with(value{wire.AttrSize, word64(0)}), wire.ErrInval},
 		{with(value{wire.AttrModeSetMasked, words(0, 0)}), wire.ErrInval},
 		{with(value{wire.AttrType, word32(2)}), wire.ErrInval},
-		{with(value{wire.AttrACL, word32(0)}), wire.ErrAttrNotSupp},
+		{with(value{wire.AttrArchive, word32(0)}), wire.ErrAttrNotSupp},
 		{with(value{wire.AttrOwner, text("somebody")}), wire.ErrBadOwner},
 	}
 	for _, tt := range tests {
