@@ -74,8 +74,9 @@ type ACE struct {
 	Who        []byte
 }
 
-// aclLimit bounds the entries of an ACL.
-const aclLimit = 4096
+// aclLimit bounds the entries of an ACL: two for each that the two POSIX lists of a
+// directory may have, which Linux bounds to 64 KiB each.
+const aclLimit = 1 << 15
 
 // ACL is the attribute acl (fattr4_acl).
 type ACL struct {

@@ -249,7 +249,7 @@ func TestLimits(t *testing.T) {
 		{"tag", CompoundArgs{Tag: long(1024)}, CompoundArgs{Tag: long(1025)}, body(DecodeCompoundArgs)},
 		{"AUTH_SYS groups", AuthSysParms{GIDs: make([]uint32, 16)}, AuthSysParms{GIDs: make([]uint32, 17)}, body(DecodeAuthSysParms)},
 		{"AUTH_SYS machine", AuthSysParms{MachineName: long(255)}, AuthSysParms{MachineName: long(256)}, body(DecodeAuthSysParms)},
-		{"ACL", ACL{make([]ACE, 4096)}, ACL{make([]ACE, 4097)}, body(DecodeACL)},
+		{"ACL", ACL{make([]ACE, aclLimit)}, ACL{make([]ACE, aclLimit+1)}, body(DecodeACL)},
 		{"flavors", SecinfoRes{make([]SecinfoFlavor, 64)}, SecinfoRes{make([]SecinfoFlavor, 65)}, body(DecodeSecinfoRes)},
 	} {
 		d := xdr.NewDecoder(encode(c.fits))
