@@ -54,8 +54,9 @@ type Conn struct {
 	writable time.Time  // Guarded by wmu. When the write deadline strikes.
 	offer    offer      // Guarded by wmu.
 
-	kmu  sync.Mutex
-	kept []byte // Guarded by kmu. Replies that wait for others; nil without any.
+	kmu   sync.Mutex
+	kept  []byte // Guarded by kmu. Replies that wait for others; nil without any.
+	aside bool   // Guarded by kmu. A goroutine is on its way to send them.
 
 	mu       sync.Mutex       // may be taken under Server.mu, never the other way round
 	workers  int              // Guarded by mu. All of them; the last to go ends the connection.
@@ -141,9 +142,32 @@ func (c *Conn) Drain() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
-// work reads records and runs calls until there is nothing left for this worker.
-// The caller leads.
+// work is what a worker does. The caller leads. A call that ends its goroutine, as one
+// does whose thread is not fit for others any more, ends the connection; another
+// goroutine is the worker then.
 func (c *Conn) work() {
+	over := false
+	defer func() {
+		if !over {
+			c.nc.Close()
+			go c.succeed()
+		}
+	}()
+	c.takeTurns()
+	over = true
+}
+
+// succeed is for a worker whose goroutine ended within a call. If that led, watch
+// passes on the lead.
+func (c *Conn) succeed() {
+	if c.resume() {
+		c.work()
+	}
+}
+
+// takeTurns reads records and runs calls until there is nothing left for this worker.
+// The caller leads.
+func (c *Conn) takeTurns() {
 	for {
 		rec, err := c.receive()
 		if err != nil {

@@ -408,3 +408,23 @@ func inUse() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc + m.StackInuse)
 }
+
+// A call that ends its goroutine, as one does whose thread is not fit for others any
+// more, ends its connection, and is waited for by nobody.
+func TestGoroutineEnds(t *testing.T) {
+	p := Program{Number: testProg, Low: testLow, High: testHigh, Dispatch: func(c *Call) Status {
+		runtime.Goexit()
+		return Success
+	}}
+	for name, calls := range map[string][]byte{
+		"worker": call(1, procNull), "leader": join(call(1, procNull), call(2, procNull)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			closed := make(chan struct{})
+			s, addr := serve(t, Config{Programs: []Program{p}, OnClose: func(*Conn) { close(closed) }})
+			dialRaw(t, addr).send(calls)
+			receive(t, "the connection to end", closed)
+			poll(t, "the server to forget it", func() bool { return s.Stats().Connections == 0 })
+		})
+	}
+}

@@ -179,7 +179,7 @@ func (c *Conn) takeKept() []byte {
 	c.kmu.Lock()
 	defer c.kmu.Unlock()
 	kept := c.kept
-	c.kept = nil
+	c.kept, c.aside = nil, false
 	return kept
 }
 
@@ -194,10 +194,12 @@ func (c *Conn) flush() {
 }
 
 // flushAside is flush for who must not wait for the peer: the leader, since a peer
-// that writes may not read before it is read from, and the watch.
+// that writes may not read before it is read from, and the watch. However often they
+// ask, one goroutine waits with what is kept.
 func (c *Conn) flushAside() {
 	c.kmu.Lock()
-	some := c.kept != nil
+	some := c.kept != nil && !c.aside
+	c.aside = c.aside || some
 	c.kmu.Unlock()
 	if some {
 		go c.flush()

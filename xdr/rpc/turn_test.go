@@ -3,6 +3,8 @@ package rpc
 import (
 	"bytes"
 	"encoding/binary"
+	"net"
+	"runtime"
 	"testing"
 )
 
@@ -151,4 +153,31 @@ func TestWatchRests(t *testing.T) {
 	if conn.turn.state.Load() == 0 {
 		t.Error("the leader ran none of three calls that came together")
 	}
+}
+
+// A peer that does not read, and for which replies are kept, gets no goroutine for
+// each record that it goes on sending.
+func TestNoGoroutinePerRecord(t *testing.T) {
+	ours, theirs := net.Pipe() // a write to which ends when it was read
+	conn := NewConn(ours, Config{Programs: []Program{newService(0).program()}})
+	c := rawConn{t, theirs}
+	before := runtime.NumGoroutine()
+	c.send(call(1, procNull))
+	c.send(join(call(2, procNull), call(3, procNull)))
+	const records = 500
+	for range records {
+		c.send(fragment(true, words(77, msgReply))) // to no call
+	}
+	if n := runtime.NumGoroutine() - before; n > 10 {
+		t.Errorf("%d goroutines more after %d records", n, records)
+	}
+	got := map[uint32]bool{}
+	for range 3 {
+		got[xid(c.record())] = true
+	}
+	if len(got) != 3 {
+		t.Errorf("replies to %v, want to three calls", got)
+	}
+	theirs.Close()
+	receive(t, "the connection to end", conn.Done())
 }
