@@ -64,30 +64,38 @@ func (n *node) SetACL(r *fsal.Req, acl posixacl.ACL) (a fsal.Attr, err error) {
 	}
 	n.fs.changing(n.ino)
 	defer n.fs.changed(n.ino)
-	err = n.as(r, func() error { return n.writeACL(&acl) })
-	n.fs.changes.mark(n.id) // also after a failure half way
+	done := false
+	err = n.as(r, func() (err error) {
+		done, err = n.writeACL(&acl)
+		return err
+	})
+	if done {
+		n.fs.changes.mark(n.id)
+	}
 	if err != nil {
 		return a, err
 	}
 	return n.Getattr(r)
 }
 
-// writeACL sets the lists as the thread's identity. To remove what is not there is no
-// error.
-func (n *node) writeACL(acl *posixacl.ACL) error {
+// writeACL sets the lists as the thread's identity, and says whether it set any. To
+// remove what is not there is no error.
+func (n *node) writeACL(acl *posixacl.ACL) (done bool, err error) {
 	if len(acl.Access) > 0 {
-		if err := unix.Setxattr(n.procPath(), posixacl.AccessAttr, acl.Access.Append(nil), 0); err != nil {
-			return err
+		if err = unix.Setxattr(n.procPath(), posixacl.AccessAttr, acl.Access.Append(nil), 0); err != nil {
+			return false, err
 		}
+		done = true
 	}
 	switch {
 	case n.typ != fsal.Directory:
-		return nil
+		return done, nil
 	case len(acl.Default) > 0:
-		return unix.Setxattr(n.procPath(), posixacl.DefaultAttr, acl.Default.Append(nil), 0)
+		err = unix.Setxattr(n.procPath(), posixacl.DefaultAttr, acl.Default.Append(nil), 0)
+	default:
+		if err = unix.Removexattr(n.procPath(), posixacl.DefaultAttr); err == unix.ENODATA {
+			err = nil
+		}
 	}
-	if err := unix.Removexattr(n.procPath(), posixacl.DefaultAttr); err != unix.ENODATA {
-		return err
-	}
-	return nil
+	return done || err == nil, err
 }
