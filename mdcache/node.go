@@ -8,7 +8,10 @@ import (
 	"unsafe"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
+
+var _ fsal.ACLs = (*node)(nil)
 
 // node is an object of the file system that is kept, or has been. The last
 // reference gives the object back.
@@ -104,6 +107,26 @@ func (n *node) see(err error) error {
 func (n *node) Setattr(r *fsal.Req, f fsal.File, set fsal.SetAttr) (fsal.SetMask, fsal.Attr, error) {
 	mask, a, err := n.inner.Setattr(r, f, set)
 	return mask, a, n.see(err)
+}
+
+// ACL asks the file system: what it says is seldom asked for.
+func (n *node) ACL(r *fsal.Req) (posixacl.ACL, error) {
+	x, ok := n.inner.(fsal.ACLs)
+	if !ok {
+		return posixacl.ACL{}, syscall.EOPNOTSUPP
+	}
+	acl, err := x.ACL(r)
+	return acl, n.see(err)
+}
+
+// SetACL moves Change, and so ends what Access said until then.
+func (n *node) SetACL(r *fsal.Req, acl posixacl.ACL) (fsal.Attr, error) {
+	x, ok := n.inner.(fsal.ACLs)
+	if !ok {
+		return fsal.Attr{}, syscall.EOPNOTSUPP
+	}
+	a, err := x.SetACL(r, acl)
+	return a, n.see(err)
 }
 
 func (n *node) Readlink(r *fsal.Req) (string, error) {

@@ -80,6 +80,7 @@ var groups = []struct {
 	{"Keys", keys},
 	{"Restart", restart},
 	{"Xattrs", xattrs},
+	{"ACLs", acls},
 	{"Locks", locks},
 	{"Delegations", delegations},
 	{"Loss", loss},

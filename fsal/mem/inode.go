@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
 // An inode is an object, and each counted reference to it: it is a fsal.Node.
@@ -18,14 +19,17 @@ type inode struct {
 	// changes with mu and FS.moving held.
 	parent atomic.Pointer[inode]
 
-	mu       sync.RWMutex
-	attr     fsal.Attr // Guarded by mu, but for Type, Ino, Major and Minor, which stay.
-	target   string    // Guarded by mu; of a Symlink.
-	dir      directory // Guarded by mu; of a Directory.
-	data     store     // Guarded by mu; of a Regular.
-	xattrs   xattrs    // Guarded by mu.
-	locks    locks     // Guarded by mu.
-	verifier *[8]byte  // of an exclusive create; Guarded by mu.
+	mu     sync.RWMutex
+	attr   fsal.Attr // Guarded by mu, but for Type, Ino, Major and Minor, which stay.
+	target string    // Guarded by mu; of a Symlink.
+	dir    directory // Guarded by mu; of a Directory.
+	data   store     // Guarded by mu; of a Regular.
+	xattrs xattrs    // Guarded by mu.
+	// acl has no Access where that is the mode's. Guarded by mu; its lists, which
+	// objects share, do not change.
+	acl      posixacl.ACL
+	locks    locks    // Guarded by mu.
+	verifier *[8]byte // of an exclusive create; Guarded by mu.
 }
 
 var _ fsal.Node = (*inode)(nil)

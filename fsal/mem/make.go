@@ -24,6 +24,9 @@ func (d *inode) spawnLocked(r *fsal.Req, name string, t fsal.Type, set *fsal.Set
 		return nil, err
 	}
 	n.setLocked(&r.Cred, set)
+	if t != fsal.Symlink && d.acl.Default != nil {
+		n.inheritLocked(d.acl.Default)
+	}
 	if t == fsal.Directory {
 		n.attr.Mode |= d.attr.Mode & setgid
 		n.parent.Store(d)

@@ -31,6 +31,8 @@ func (n *inode) grantedLocked(c *fsal.Cred, want fsal.Access) fsal.Access {
 		return want & have
 	case c.UID == n.attr.UID:
 		mode >>= 6
+	case n.acl.Access != nil:
+		mode = uint32(n.acl.Access.Permit(c.UID, false, n.attr.GID, func(gid uint32) bool { return member(c, gid) }))
 	case member(c, n.attr.GID):
 		mode >>= 3
 	}

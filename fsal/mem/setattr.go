@@ -82,6 +82,7 @@ func (n *inode) setLocked(c *fsal.Cred, set *fsal.SetAttr) {
 		if c.UID != 0 && !member(c, a.GID) {
 			a.Mode &^= setgid
 		}
+		n.acl.Access = n.acl.Access.Chmod(a.Mode)
 	}
 	for _, t := range [...]struct {
 		mask fsal.SetMask
