@@ -1,10 +1,11 @@
 // Package acl translates access control lists between POSIX and NFSv4, after
-// draft-ietf-nfsv4-acl-mapping-05 and to the same lists as the Linux server.
+// draft-ietf-nfsv4-acl-mapping-05 and the Linux server (fs/nfsd/nfs4acl.c).
 //
 // ToNFS is exact: who reads, writes or executes by the POSIX list does so by the ACEs
-// (RFC 8881, 6.2.1), and nobody else. A mask is not told of, but applied.
+// (RFC 8881, 6.2.1), and nobody else. A mask is not told of, but applied: a list comes
+// back with what its mask leaves, and with the least mask that leaves it.
 //
-// FromNFS gives a POSIX list that allows nobody more than the ACEs (RFC 8881, 6.2.1), and
+// FromNFS gives an access list that allows nobody more than the ACEs (RFC 8881, 6.2.1), and
 // less where POSIX cannot tell what they say:
 //
 //   - Write takes WRITE_DATA and APPEND_DATA, in a directory DELETE_CHILD, too. Without all
@@ -17,12 +18,12 @@
 //   - Other bits have no meaning in POSIX. They may be allowed and denied, except that
 //     nobody can be denied READ_ATTRIBUTES and READ_ACL, nor the owner WRITE_ATTRIBUTES and
 //     WRITE_ACL (ATTRNOTSUPP).
-//   - An ACE that is inherited is so by files and directories, whichever it names.
-//   - A default list has what OWNER@, GROUP@ and EVERYONE@ may do. Where no inherited ACE is
-//     about one of them, it may also do what it may in the directory, unless inherited ACEs
-//     deny it. An object's creator gives a mode, which counts for these three whatever is
-//     inherited (RFC 8881, 6.4.3 and 6.4.1.1), and in POSIX within the bounds of the default
-//     list; without them nobody could use what is created.
+//
+// A default list is made so of the ACEs that are inherited, by files and directories,
+// whichever they name. Where none is about OWNER@, GROUP@ or EVERYONE@, that one may also
+// do what it may in the directory, unless inherited ACEs deny it. These three have what the
+// mode of a new object says, whatever is inherited (RFC 8881, 6.4.3 and 6.4.1.1), but in
+// POSIX no more than the default list, without which nobody could use the object.
 package acl
 
 import (

@@ -64,8 +64,8 @@ func (r *reader) read(ace wire.ACE, who principal) bool {
 	return true
 }
 
-// readAll takes an ACE that is about anybody but Other. It looks at the entries no more
-// often than there are bits.
+// readAll has an ACE count for everybody but Other. It looks at the entries no more often
+// than masks have bits.
 func (r *reader) readAll(t wire.ACEType, mask uint32) {
 	if mask &^= r.everyone.allowed | r.everyone.denied; mask == 0 {
 		return
@@ -112,14 +112,13 @@ func (r *reader) complete(here reader) {
 	}
 }
 
-// undeniable says whether somebody was denied what nobody can be denied in POSIX.
+// undeniable says whether somebody was denied what POSIX denies nobody.
 func (r *reader) undeniable() bool {
-	const all = wire.ACEReadAttributes | wire.ACEReadACL
-	denied := r.owner.denied&owning | r.owner.denied&all | r.group.denied&all | r.other.denied&all
+	denied := r.owner.denied | r.group.denied | r.other.denied
 	for _, e := range r.entries {
-		denied |= e.denied & all
+		denied |= e.denied
 	}
-	return denied != 0
+	return denied&(wire.ACEReadAttributes|wire.ACEReadACL) != 0 || r.owner.denied&owning != 0
 }
 
 // list returns the list, whose Mask is what its entries have.
