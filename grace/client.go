@@ -36,7 +36,7 @@ type Client struct {
 
 	// Guarded by owner.busy.
 	revoked    bool
-	incomplete bool
+	incomplete bool     // when the grace period ended; RECLAIM_COMPLETE acknowledges it
 	inherited  []string // revoked before the restart; RECLAIM_COMPLETE acknowledges it
 	handles    []string // revoked in this run
 }
@@ -46,6 +46,7 @@ const (
 	complete               // it sent RECLAIM_COMPLETE
 	recorded               // it is on record for this run
 	exclusive              // also as one that may hold share denials and delegations
+	lapsed                 // the grace period has ended in which it might reclaim
 )
 
 // Admit makes a client known whose client ID has been confirmed, in place of an
@@ -82,7 +83,7 @@ func (cl *Client) Enter(kind Kind) error {
 	if err := cl.ctl.gate.enter(kind); err != nil {
 		return err
 	}
-	if kind == Reclaim && !cl.ReclaimNeeded() {
+	if kind == Reclaim && cl.flags.Load()&(mayReclaim|complete|lapsed) != mayReclaim {
 		cl.Leave()
 		return NoGrace
 	}
@@ -154,10 +155,7 @@ func (cl *Client) acknowledgeLoss(ctx context.Context) error {
 	if cl.flags.Load()&recorded == 0 {
 		return nil // the first record will say it
 	}
-	return cl.change(ctx, Delay, func() error {
-		cl.incomplete, cl.inherited = false, nil
-		return cl.put(ctx, cl.record())
-	})
+	return cl.change(ctx, Delay, func() error { return cl.put(ctx, cl.record()) })
 }
 
 // Revoke has on record, when it returns nil, that the client lost state: on the
@@ -169,21 +167,20 @@ func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 		if !cl.own.stored.Load() {
 			return nil
 		}
-		revoked, before := cl.revoked, cl.handles
-		full := func() bool { return len(cl.handles)+len(cl.inherited) > recovery.MaxHandles }
+		revoked, all := cl.revoked, cl.handles
+		full := func() bool { return len(all)+len(cl.unacknowledged()) > recovery.MaxHandles }
 		for _, h := range handles {
 			if full() {
 				break
 			}
-			if !slices.Contains(cl.handles, h) {
-				cl.handles = append(cl.handles, h)
+			if !slices.Contains(all, h) {
+				all = append(all, h)
 			}
 		}
 		if len(handles) == 0 || full() {
-			cl.revoked, cl.handles = true, nil
+			revoked, all = true, nil
 		}
-		if err := cl.put(ctx, cl.record()); err != nil {
-			cl.revoked, cl.handles = revoked, before
+		if err := cl.amend(ctx, revoked, all); err != nil {
 			return err
 		}
 		cl.ctl.forfeit(cl)
@@ -195,27 +192,40 @@ func (cl *Client) Revoke(ctx context.Context, handles ...string) error {
 // (FREE_STATEID): lost reports whether some of that is left on the file of a
 // handle, and of "" whether any is anywhere. It is asked when no other change of
 // the record is under way, so that a Revoke of which it does not know comes later.
-// Errors: Delay.
+// Errors: Delay; then it is not taken back.
 func (cl *Client) Acknowledge(ctx context.Context, lost func(handle string) bool) error {
 	return cl.change(ctx, nil, func() error {
 		if !cl.own.stored.Load() {
 			return nil
 		}
-		cl.handles = slices.DeleteFunc(cl.handles, func(h string) bool { return !lost(h) })
-		cl.revoked = cl.revoked && lost("")
-		return cl.put(ctx, cl.record())
+		left := slices.DeleteFunc(slices.Clone(cl.handles), func(h string) bool { return !lost(h) })
+		return cl.amend(ctx, cl.revoked && lost(""), left)
 	})
+}
+
+// amend has on record what was revoked in this run, or leaves it as it was. Called
+// with owner.busy.
+func (cl *Client) amend(ctx context.Context, revoked bool, handles []string) error {
+	wasRevoked, before := cl.revoked, cl.handles
+	cl.revoked, cl.handles = revoked, handles
+	err := cl.put(ctx, cl.record())
+	if err != nil {
+		cl.revoked, cl.handles = wasRevoked, before
+	}
+	return err
 }
 
 // Remove has the client off the record when it returns nil: it expired, or was
 // destroyed. It comes before its state is dropped. Within a grace period, a
 // client that has had no state yet may still come back and reclaim. A Client
-// that was replaced is gone already. Errors: Delay.
+// that was replaced is gone already. Errors: Delay; then it may be off the record, and
+// Record is to see to it that it is not before the client goes on.
 func (cl *Client) Remove(ctx context.Context) error {
 	return cl.change(ctx, nil, func() error {
 		stored := cl.own.stored.Load()
 		if stored {
 			cl.own.exact = false
+			cl.flags.And(^uint32(recorded))
 			if err := cl.ctl.cfg.Backend.Remove(ctx, cl.name); err != nil {
 				return cl.ctl.failed(err)
 			}
@@ -252,13 +262,23 @@ func (cl *Client) change(ctx context.Context, gone error, f func() error) error 
 
 // record is what storage should say. Called with owner.busy.
 func (cl *Client) record() recovery.Client {
+	flags := cl.flags.Load()
 	return recovery.Client{
 		Owner: cl.name, Principal: cl.principal, Addr: cl.addr,
-		Exclusive:  cl.flags.Load()&exclusive != 0,
+		Exclusive:  flags&exclusive != 0,
 		Revoked:    cl.revoked,
-		Incomplete: cl.incomplete,
-		Handles:    slices.Concat(cl.inherited, cl.handles),
+		Incomplete: cl.incomplete && flags&complete == 0,
+		Handles:    slices.Concat(cl.unacknowledged(), cl.handles),
 	}
+}
+
+// unacknowledged is what was revoked before the restart, until RECLAIM_COMPLETE.
+// Called with owner.busy.
+func (cl *Client) unacknowledged() []string {
+	if cl.flags.Load()&complete != 0 {
+		return nil
+	}
+	return cl.inherited
 }
 
 // put makes storage say r. Called with owner.busy.

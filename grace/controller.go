@@ -279,6 +279,8 @@ func (c *Controller) settled() {
 		o.onRecord, o.waiting, o.reclaim, o.lost = false, false, recovery.Client{}, nil
 		if o.current == nil {
 			delete(c.owners, name)
+		} else {
+			o.current.flags.Or(lapsed)
 		}
 	}
 	c.waiting, c.exclusive = 0, 0

@@ -212,10 +212,11 @@ const marksAtOnce = 64
 
 func (cl *Client) markIncomplete(ctx context.Context) error {
 	return cl.change(ctx, nil, func() error {
-		if cl.flags.Load()&(recorded|complete) != recorded {
+		flags := cl.flags.Load()
+		cl.incomplete = flags&complete == 0
+		if flags&(recorded|complete) != recorded {
 			return nil
 		}
-		cl.incomplete = true
 		return cl.put(ctx, cl.record())
 	})
 }
