@@ -27,6 +27,7 @@ var children = map[string]func(args []string) error{
 	"nested":       childNested,
 	"bound":        childBound,
 	"cold":         childCold,
+	"starved":      childStarved,
 }
 
 func TestMain(m *testing.M) {

@@ -102,6 +102,7 @@ func (n *node) make(name string, p *byte, spec *fsal.CreateSpec) (o opened, err 
 	}
 	if o.at, err = n.fs.pathTo(o.fd); err != nil {
 		unix.Close(o.fd)
+		n.unmake(name)
 		return opened{}, err
 	}
 	o.made, o.set = true, n.fs.settableAtBirth(spec)

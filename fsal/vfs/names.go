@@ -39,6 +39,9 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 			return err
 		}
 		if fd, err = openBeneath(n.fd, p); err != nil {
+			if err == unix.EAGAIN { // the caller comes again, and shall not find it
+				n.unmake(name)
+			}
 			return err
 		}
 		if set, err = n.fs.dressMade(fd, &spec); err != nil {
@@ -113,6 +116,7 @@ func (n *node) unmake(name string) {
 	if unix.Unlinkat(n.fd, name, 0) == unix.EISDIR {
 		unix.Unlinkat(n.fd, name, unix.AT_REMOVEDIR)
 	}
+	n.fs.changes.mark(n.id)
 }
 
 func (n *node) Link(r *fsal.Req, object fsal.Node, name string) (fsal.DirChange, error) {
