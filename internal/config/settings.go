@@ -116,6 +116,7 @@ type Export struct {
 	FSAL        FSAL
 	MaxRead     uint64 // bytes of a READ
 	MaxWrite    uint64 // bytes of a WRITE
+	DisableACL  bool
 	Permissions Permissions
 	Clients     []Client // the first that matches counts
 	// Beyond names what is asked of this export and cannot be honoured. Nobody may

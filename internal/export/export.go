@@ -26,6 +26,7 @@ type Terms struct {
 	id                uint32
 	path              string
 	maxRead, maxWrite uint32
+	noACLs            bool
 	rows              []row
 	rest              permit // of who is in none
 }
@@ -55,6 +56,7 @@ func read(x *config.Export) (t *Terms, err error) {
 	t = &Terms{
 		id: uint32(x.ID), path: x.Pseudo, rows: make([]row, len(x.Clients)),
 		maxRead: uint32(min(x.MaxRead, math.MaxUint32)), maxWrite: uint32(min(x.MaxWrite, math.MaxUint32)),
+		noACLs: x.DisableACL,
 	}
 	if t.id == 0 {
 		t.id = RootID
@@ -99,7 +101,7 @@ func (t *Terms) Export(h *Hosts) nfs4.Export {
 	judge := func(ctx context.Context, client netip.AddrPort) (nfs4.Grant, time.Duration, error) {
 		return t.judge(ctx, h, client)
 	}
-	return nfs4.Export{ID: t.id, Path: t.path, MaxRead: t.maxRead, MaxWrite: t.maxWrite, Judge: judge}
+	return nfs4.Export{ID: t.id, Path: t.path, NoACLs: t.noACLs, MaxRead: t.maxRead, MaxWrite: t.maxWrite, Judge: judge}
 }
 
 // accesses and squashes are what the words of Access_Type and Squash stand for.

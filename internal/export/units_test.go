@@ -77,8 +77,15 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := terms.Export(nil)
-	if x.ID != RootID || terms.ID() != RootID || x.Path != "/" || x.MaxRead != 65536 || x.MaxWrite != 64<<20 || x.Judge == nil {
+	if x.ID != RootID || terms.ID() != RootID || x.Path != "/" || x.MaxRead != 65536 || x.MaxWrite != 64<<20 || x.NoACLs || x.Judge == nil {
 		t.Errorf("%+v", x)
+	}
+	all = configured(t, "EXPORT { Export_Id = 1; Path = /a; Pseudo = /; Disable_ACL = true; FSAL { Name = MEM; } }")
+	if terms, err = New(&all[0]); err != nil {
+		t.Fatal(err)
+	}
+	if x := terms.Export(nil); !x.NoACLs {
+		t.Errorf("without lists: %+v", x)
 	}
 }
 
