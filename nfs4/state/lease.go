@@ -41,6 +41,7 @@ func (s *Store) reapClients(ctx context.Context) {
 	s.clients.all(func(c *Client) {
 		switch {
 		case !c.expired():
+			c.remain(ctx)
 		case c.holds() && c.idle() <= s.cfg.Lease+s.cfg.Courtesy:
 			courtesy = append(courtesy, c)
 		default:
@@ -58,5 +59,13 @@ func (s *Store) reapClients(ctx context.Context) {
 		if c.bar(c.expired) {
 			s.forget(ctx, c) // else at the next tick
 		}
+	}
+}
+
+// remain has a client on record that holds state: it may have come back when its
+// removal had failed, and may have happened.
+func (c *Client) remain(ctx context.Context) {
+	if c.holds() {
+		c.grace.Record(ctx, false) // else at the next tick
 	}
 }
