@@ -52,7 +52,7 @@ func (g *gateway) addExport(ctx context.Context, text []byte) (outcome, error) {
 		return outcome{}, err
 	}
 	name := strconv.FormatUint(id, 10)
-	return g.change(ctx, name, func() (func(), error) {
+	return g.change(ctx, name, func() (func() error, error) {
 		if x, ok := g.exports.find(name); ok {
 			return nil, fmt.Errorf("there is an export %s already, of %s", name, x.From)
 		}
@@ -67,7 +67,7 @@ func (g *gateway) updateExport(ctx context.Context, text []byte) (outcome, error
 		return outcome{}, err
 	}
 	name := strconv.FormatUint(id, 10)
-	return g.change(ctx, name, func() (func(), error) {
+	return g.change(ctx, name, func() (func() error, error) {
 		if err := g.wasAdded(name); err != nil {
 			return nil, err
 		}
@@ -77,7 +77,7 @@ func (g *gateway) updateExport(ctx context.Context, text []byte) (outcome, error
 
 // removeExport removes an export that was added, by its id or place.
 func (g *gateway) removeExport(ctx context.Context, name string) (outcome, error) {
-	return g.change(ctx, "", func() (func(), error) {
+	return g.change(ctx, "", func() (func() error, error) {
 		if err := g.wasAdded(name); err != nil {
 			return nil, err
 		}
@@ -108,7 +108,7 @@ func idOf(text []byte) (uint64, error) {
 }
 
 // replaceAdded makes text the file of an export, or with nil removes that.
-func (g *gateway) replaceAdded(id uint64, text []byte) (undo func(), err error) {
+func (g *gateway) replaceAdded(id uint64, text []byte) (undo func() error, err error) {
 	file := g.running.addedFile(id)
 	before, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -117,17 +117,18 @@ func (g *gateway) replaceAdded(id uint64, text []byte) (undo func(), err error) 
 	if err := os.MkdirAll(g.running.addedDir(), 0o700); err != nil {
 		return nil, err
 	}
+	undo = func() error { return replaceFile(file, before) }
 	if err := replaceFile(file, text); err != nil {
-		return nil, fmt.Errorf("the export cannot be kept: %w", err)
+		return nil, errors.Join(fmt.Errorf("the export cannot be kept: %w", err), undo())
 	}
-	return func() { replaceFile(file, before) }, nil
+	return undo, nil
 }
 
 // replaceFile puts text into a file in one step, or with nil removes it; when it
 // returns that is on disk.
 func replaceFile(file string, text []byte) error {
 	if text == nil {
-		if err := os.Remove(file); err != nil {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return syncPath(filepath.Dir(file))

@@ -10,8 +10,10 @@ import (
 	"github.com/tidegate/tidegate/mdcache"
 )
 
-// cachesLocked are those of the exports in force.
-func (t *exportTable) cachesLocked() (all []*mdcache.FS) {
+// caches are those of the exports in force, of which there are so many.
+func (t *exportTable) caches() (all []*mdcache.FS, exports int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, x := range t.live {
 		if x.fs == nil {
 			continue
@@ -20,13 +22,14 @@ func (t *exportTable) cachesLocked() (all []*mdcache.FS) {
 			all = append(all, c)
 		}
 	}
-	return all
+	return all, len(t.live)
 }
 
-// shareLocked has the exports in force share what may be kept at hand.
-func (t *exportTable) shareLocked() {
-	for _, c := range t.cachesLocked() {
-		c.Share(len(t.live))
+// share has the exports in force share what may be kept at hand. Called with changing.
+func (t *exportTable) share() {
+	all, among := t.caches()
+	for _, c := range all {
+		c.Share(among)
 	}
 }
 

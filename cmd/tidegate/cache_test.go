@@ -59,9 +59,7 @@ func TestCachesShare(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.eventually(fmt.Sprintf("%d caches share", n), func() bool {
-			r.exports.mu.Lock()
-			defer r.exports.mu.Unlock()
-			caches := r.exports.cachesLocked()
+			caches, _ := r.exports.caches()
 			var sum int64
 			for _, c := range caches {
 				sum += c.Use().Most

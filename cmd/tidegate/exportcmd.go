@@ -63,12 +63,11 @@ func (g *gateway) detail(name string) (d exportDetail, err error) {
 		return d, fmt.Errorf("there is no export %s", name)
 	}
 	d.exportState = x
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for i := range g.now.cfg.Exports {
-		if c := &g.now.cfg.Exports[i]; whereIn(c.Pos) == x.From {
+	cfg := g.now.Load().cfg
+	for i := range cfg.Exports {
+		if c := &cfg.Exports[i]; whereIn(c.Pos) == x.From {
 			var text strings.Builder
-			g.now.cfg.PrintExport(&text, c)
+			cfg.PrintExport(&text, c)
 			d.Settings = text.String()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -36,9 +37,10 @@ type gateway struct {
 	asked   chan struct{} // has an element when somebody asks for a reload
 	deaf    error         // why there is no admin socket
 
-	mu   sync.Mutex      // one change at a time
-	now  reading         // Guarded by mu. What is in force.
-	said map[string]bool // Guarded by mu. Findings about it.
+	now atomic.Pointer[reading] // what is in force
+
+	changing sync.Mutex      // one change at a time; held while Ceph and file systems answer
+	said     map[string]bool // Guarded by changing. Findings about now.
 }
 
 // newGateway reads the configuration. Errors are for a person to mend.
@@ -54,7 +56,8 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 	if g.log, g.level, err = newLog(next.settings.logLevel); err != nil {
 		return nil, err
 	}
-	g.running, g.now = next.settings, next
+	g.running = next.settings
+	g.now.Store(&next)
 	g.watch = newURLWatch(g.objects, g.ask, g.log)
 	g.exports = newExportTable(g.openExport, g.log)
 	return g, nil
@@ -67,10 +70,11 @@ func (g *gateway) open(ctx context.Context) (err error) {
 	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
 		return err
 	}
-	for i := range g.now.specs {
-		g.now.specs[i].recovers = true
+	now := g.now.Load()
+	for i := range now.specs {
+		now.specs[i].recovers = true
 	}
-	fresh, err := g.exports.set(g.now.specs, g.now.refused)
+	fresh, err := g.exports.set(now.specs, now.refused)
 	if err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func (g *gateway) open(ctx context.Context) (err error) {
 	if err := g.exports.await(first, fresh); err != nil && g.flags.config == "" && !g.exports.any() {
 		return err
 	}
-	g.watch.point(g.now.cfg.RadosURLs)
+	g.watch.point(now.cfg.RadosURLs)
 	return nil
 }
 
@@ -114,7 +118,9 @@ func (g *gateway) attend(ctx context.Context, hangup <-chan os.Signal) {
 		}
 		daemon.SdNotify(false, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
 		g.reload(ctx)
-		daemon.SdNotify(false, daemon.SdNotifyReady)
+		if ctx.Err() == nil { // else it is stopping
+			daemon.SdNotify(false, daemon.SdNotifyReady)
+		}
 	}
 }
 
@@ -177,11 +183,12 @@ func (r *reading) faults() (all faults) {
 	return all
 }
 
-// warnLocked logs what there is to say about the configuration in force, if that was not
-// said of the one before.
-func (g *gateway) warnLocked() {
-	lines := g.now.faults()
-	for _, f := range g.now.cfg.Findings {
+// warn logs what there is to say about the configuration in force, if that was not
+// said of the one before. Called with changing.
+func (g *gateway) warn() {
+	now := g.now.Load()
+	lines := now.faults()
+	for _, f := range now.cfg.Findings {
 		lines = append(lines, f.String())
 	}
 	said := map[string]bool{}
@@ -204,13 +211,13 @@ type outcome struct {
 // reload puts the configuration in force as it is now. After an error the one
 // before stays.
 func (g *gateway) reload(ctx context.Context) (outcome, error) {
-	return g.change(ctx, "", func() (undo func(), err error) { return func() {}, nil })
+	return g.change(ctx, "", func() (undo func() error, err error) { return func() error { return nil }, nil })
 }
 
 // change runs edit, which changes what the configuration is read from, and puts
 // that in force. If it cannot be it is undone, and so it is if the export whose id is
 // wanted, unless that is "", cannot be served.
-func (g *gateway) change(ctx context.Context, wanted string, edit func() (undo func(), err error)) (outcome, error) {
+func (g *gateway) change(ctx context.Context, wanted string, edit func() (undo func() error, err error)) (outcome, error) {
 	out, fresh, err := g.apply(ctx, wanted, edit)
 	if err != nil {
 		return out, err
@@ -223,16 +230,21 @@ func (g *gateway) change(ctx context.Context, wanted string, edit func() (undo f
 	return out, nil
 }
 
-func (g *gateway) apply(ctx context.Context, wanted string, edit func() (undo func(), err error)) (outcome, []*liveExport, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (g *gateway) apply(ctx context.Context, wanted string, edit func() (undo func() error, err error)) (outcome, []*liveExport, error) {
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	if err := ctx.Err(); err != nil { // who asked has gone, or the server stops
+		return outcome{}, nil, err
+	}
 	undo, err := edit()
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	out, fresh, err := g.switchLocked(ctx, wanted)
+	out, fresh, err := g.replace(ctx, wanted)
 	if err != nil {
-		undo()
+		if undone := undo(); undone != nil {
+			g.log.Error("what was changed in the state directory stays there, and counts from the next reload or start", zap.Error(undone))
+		}
 		for _, fault := range strings.Split(err.Error(), "\n") {
 			g.log.Error("a fault of the new configuration", zap.String("fault", fault))
 		}
@@ -241,7 +253,8 @@ func (g *gateway) apply(ctx context.Context, wanted string, edit func() (undo fu
 	return out, fresh, err
 }
 
-func (g *gateway) switchLocked(ctx context.Context, wanted string) (out outcome, fresh []*liveExport, err error) {
+// replace puts the configuration as it is now in force. Called with changing.
+func (g *gateway) replace(ctx context.Context, wanted string) (out outcome, fresh []*liveExport, err error) {
 	next, err := g.read(ctx)
 	if err != nil {
 		return out, nil, err
@@ -262,11 +275,11 @@ func (g *gateway) switchLocked(ctx context.Context, wanted string) (out outcome,
 	if out.Restart = g.running.differs(&next.settings); len(out.Restart) > 0 {
 		g.log.Warn("settings that count from the next start have changed", zap.Strings("settings", out.Restart))
 	}
-	if next.settings.logLevel != g.now.settings.logLevel {
+	if next.settings.logLevel != g.now.Load().settings.logLevel {
 		g.level.SetLevel(level) // else it stays as "tidegate log level" set it
 	}
-	g.now = next
-	g.warnLocked()
+	g.now.Store(&next)
+	g.warn()
 	g.watch.point(next.cfg.RadosURLs)
 	return out, fresh, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -323,6 +324,21 @@ func TestAbsent(t *testing.T) {
 	r.file(s, "/late", "f")
 }
 
+// A change that nobody waits for any more, since he has gone or the server stops, is
+// not made.
+func TestReloadTooLate(t *testing.T) {
+	r := newRig(t, t.TempDir(), memExport(1, "/a"))
+	r.write(memExport(1, "/a") + memExport(2, "/b"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.reload(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, ok := r.exports.find("/b"); ok {
+		t.Error("it was made")
+	}
+}
+
 // Exports that are added last, and they alone can be changed by command.
 func TestAddedExports(t *testing.T) {
 	dir := t.TempDir()
@@ -361,7 +377,14 @@ func TestAddedExports(t *testing.T) {
 	}
 	files, err := (&r.running).addedFiles()
 	if err != nil || len(files) != 1 || filepath.Base(files[0]) != "7.conf" {
-		t.Errorf("kept are %q, %v", files, err)
+		t.Fatalf("kept are %q, %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil { // as a person may
+		t.Fatal(err)
+	}
+	r.must(exportCommand(), "", "remove", "7")
+	if _, ok := r.exports.find("7"); ok {
+		t.Error("the export that was removed is there")
 	}
 }
 

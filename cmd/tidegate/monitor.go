@@ -57,6 +57,15 @@ type mounter interface {
 
 // ceph counts the libcephfs clients behind all exports.
 func (t *exportTable) ceph() (c monitor.Ceph) {
+	for _, m := range t.mounters() {
+		clients, evictions := m.Mounted()
+		c.Sessions += clients
+		c.Evictions += evictions
+	}
+	return c
+}
+
+func (t *exportTable) mounters() (all []mounter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, x := range t.live {
@@ -68,20 +77,17 @@ func (t *exportTable) ceph() (c monitor.Ceph) {
 			fs = c.FS
 		}
 		if m, ok := fs.(mounter); ok {
-			clients, evictions := m.Mounted()
-			c.Sessions += clients
-			c.Evictions += evictions
+			all = append(all, m)
 		}
 	}
-	return c
+	return all
 }
 
 // cache counts what is kept of all exports.
 func (t *exportTable) cache() monitor.Cache {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	sum := monitor.Cache{Asked: map[string]monitor.Asked{}}
-	for _, c := range t.cachesLocked() {
+	all, _ := t.caches()
+	for _, c := range all {
 		u := c.Use()
 		sum.Bytes += u.Bytes
 		for what, a := range map[string]mdcache.Answered{

@@ -111,7 +111,7 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool, ha
 	defer stop()
 	defer tellAt(s.monitor, g.monitor, g.log)()
 	defer context.AfterFunc(ctx, g.monitor.Draining)()
-	defer startWatchdog(g.rpc, s.minors[0], g.log)()
+	defer startWatchdog(ctx, g.rpc, s.minors[0], g.log)()
 	failed := accept(ctx, g, listeners)
 	wait := attend(ctx, g, ctl, socket, hangup)
 	err = run(ctx, g.rpc, failed, g.log)
@@ -172,7 +172,11 @@ func (g *gateway) openSocket() (net.Listener, error) {
 func attend(ctx context.Context, g *gateway, ctl *grace.Controller, socket net.Listener, hangup <-chan os.Signal) (wait func()) {
 	var tasks sync.WaitGroup
 	if socket != nil {
-		tasks.Go(func() { admin.Serve(ctx, socket, routes(g, ctl)) })
+		tasks.Go(func() {
+			if err := admin.Serve(ctx, socket, routes(g, ctl)); err != nil {
+				g.log.Error("the admin socket has ended: commands to this server will not work", zap.Error(err))
+			}
+		})
 	}
 	tasks.Go(func() { g.nfs.State().Reap(ctx) })
 	tasks.Go(func() { trim(ctx) })
@@ -196,13 +200,13 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
 	g.monitor = monitor.New(monitor.Config{NFS: g.nfs, RPC: g.rpc, Grace: ctl, Version: release(), Ceph: g.exports.ceph, Cache: g.exports.cache, Cluster: g.member.cluster()})
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.changing.Lock()
+	defer g.changing.Unlock()
 	// After the last refusal, which is to stand alone.
 	if g.deaf != nil {
 		g.log.Error("no admin socket: commands to this server will not work", zap.Error(g.deaf))
 	}
-	g.warnLocked()
+	g.warn()
 	return g.exports.attach(g.nfs.SetExports)
 }
 

@@ -31,14 +31,14 @@ func inherited() ([]net.Listener, error) {
 	return all, nil
 }
 
-// startWatchdog tells systemd that srv answers, for as long as it does, until stop
-// is called. It does nothing where systemd does not ask for it (WatchdogSec=).
-func startWatchdog(srv *rpc.Server, minor uint32, log *zap.Logger) (stop func()) {
+// startWatchdog tells systemd that srv answers, for as long as it does, until ctx ends
+// or stop is called, which waits for the end. It does nothing where systemd does not ask for it (WatchdogSec=).
+func startWatchdog(ctx context.Context, srv *rpc.Server, minor uint32, log *zap.Logger) (stop func()) {
 	patience, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || patience == 0 {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	in := newPipe()
 	all.Go(func() { srv.Serve(ctx, in) })

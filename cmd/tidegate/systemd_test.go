@@ -47,7 +47,7 @@ func TestWatchdog(t *testing.T) {
 			return p.Dispatch(c)
 		},
 	}}})
-	stop := startWatchdog(srv, 1, zap.NewNop())
+	stop := startWatchdog(t.Context(), srv, 1, zap.NewNop())
 	for range 3 {
 		n.await("WATCHDOG=1")
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,11 +28,17 @@ type exportTable struct {
 	cancel  context.CancelFunc
 	tries   sync.WaitGroup
 
-	mu      sync.Mutex                 // held over publish: what is set last is in force
-	publish func([]nfs4.Export) error  // Guarded by mu. nil: there is no server yet
-	live    map[uint32]*liveExport     // Guarded by mu.
-	refused []refusal                  // Guarded by mu. What clients do not see.
-	leaving map[uint32]<-chan struct{} // Guarded by mu. Closed with the file system that last had the id.
+	// changing is held over a whole change, publish included, which waits for file
+	// systems: what is set last is in force. It is taken before mu.
+	changing sync.Mutex
+	publish  func([]nfs4.Export) error  // Guarded by changing. nil: there is no server yet
+	leaving  map[uint32]<-chan struct{} // Guarded by changing. Closed with the file system that last had the id.
+
+	// mu is held over no call into a file system, so that who looks waits for none.
+	// What it guards is changed with changing held, too; with that it is read without mu.
+	mu      sync.Mutex
+	live    map[uint32]*liveExport // Guarded by mu.
+	refused []refusal              // Guarded by mu. What clients do not see.
 }
 
 // liveExport is an export with its file system.
@@ -42,29 +47,18 @@ type liveExport struct {
 	fs   *ownedFS   // Guarded by exportTable.mu. nil: not there yet
 	err  error      // Guarded by exportTable.mu. Why it is not
 
-	after <-chan struct{} // closed when the id is free; nil: it is
-	gone  context.CancelFunc
-	tried chan struct{} // closed after the first try
-	ended chan struct{} // closed when there is no file system any more
+	after <-chan struct{}    // closed when the id is free; nil: it is
+	gone  context.CancelFunc // Guarded by exportTable.changing. Ends the tries.
+	tried chan struct{}      // closed after the first try
+	told  func()             // closes tried
+	ended chan struct{}      // closed when there is no file system any more
 }
 
-// ownedFS is a file system that a server closes when the export is gone.
-type ownedFS struct {
-	fsal.FS
-	ended chan struct{}
+func newLiveExport() *liveExport {
+	x := &liveExport{tried: make(chan struct{}), ended: make(chan struct{})}
+	x.told = sync.OnceFunc(func() { close(x.tried) })
+	return x
 }
-
-// Close gives back all that the file system holds: nobody will take it over.
-func (o *ownedFS) Close() error {
-	defer close(o.ended)
-	if fs, ok := o.FS.(interface{ Retire() error }); ok {
-		return fs.Retire()
-	}
-	return o.FS.Close()
-}
-
-// opensAtOnce bounds how many file systems are opened at the same time.
-const opensAtOnce = 16
 
 func newExportTable(open func(context.Context, exportSpec) (fsal.FS, error), log *zap.Logger) *exportTable {
 	t := &exportTable{
@@ -78,14 +72,16 @@ func newExportTable(open func(context.Context, exportSpec) (fsal.FS, error), log
 
 // attach puts the exports into a server, now and whenever they change.
 func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := publish(t.offersLocked()); err != nil {
-		return err
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	if publish(t.offers(nil, nil)) != nil {
+		if err := t.attachEach(publish); err != nil {
+			return err
+		}
 	}
 	t.publish = publish
 	for _, x := range t.live {
-		t.reportLocked(x)
+		t.report(x)
 	}
 	if len(t.live) == 0 {
 		t.log.Warn("there are no exports")
@@ -93,25 +89,62 @@ func (t *exportTable) attach(publish func([]nfs4.Export) error) error {
 	return nil
 }
 
-// Close closes all file systems, and leaves what they hold to a successor. It does not
-// wait for one that cannot be opened and does not fail either. The server must be closed.
-func (t *exportTable) Close() {
-	t.cancel()
-	tried := make(chan struct{})
-	go func() { defer close(tried); t.tries.Wait() }()
-	select {
-	case <-tried:
-	case <-time.After(stopTime):
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// attachEach puts the exports into a server one by one. The file systems that do not
+// tell what they are like any more are opened anew. Called with changing.
+func (t *exportTable) attachEach(publish func([]nfs4.Export) error) error {
+	opened := make(map[*liveExport]*ownedFS)
 	for _, x := range t.live {
-		if x.fs == nil {
+		if x.fs != nil {
+			opened[x] = x.fs
+			t.note(x, nil, nil)
+		}
+	}
+	if err := publish(t.offers(nil, nil)); err != nil {
+		return err
+	}
+	for x, fs := range opened {
+		err := publish(t.offers(x, fs))
+		if err == nil {
+			t.note(x, fs, nil)
 			continue
 		}
-		if err := x.fs.FS.Close(); err != nil {
-			t.log.Warn("an export is not left to the next start", zap.String("pseudo", x.spec.pseudo), zap.Error(err))
+		t.note(x, nil, err)
+		closed, pseudo := make(chan struct{}), x.spec.pseudo
+		x.after = closed
+		t.tries.Go(func() { defer close(closed); t.discard(t.ctx, pseudo, fs.FS) })
+		t.begin(x)
+	}
+	return nil
+}
+
+// Close closes all file systems, and leaves what they hold to a successor. It does not
+// wait for one that cannot be opened or closed and does not fail either. The server
+// must be closed.
+func (t *exportTable) Close() {
+	t.cancel()
+	within(stopTime, &t.tries)
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	var closing sync.WaitGroup
+	for _, x := range t.live {
+		if fs, pseudo := x.fs, x.spec.pseudo; fs != nil {
+			closing.Go(func() { t.discard(t.ctx, pseudo, fs.FS) })
 		}
+	}
+	if !within(stopTime, &closing) {
+		t.log.Warn("there are exports that do not close")
+	}
+}
+
+// within waits for tasks, but no longer than limit, and reports whether they ended.
+func within(limit time.Duration, tasks *sync.WaitGroup) bool {
+	ended := make(chan struct{})
+	go func() { defer close(ended); tasks.Wait() }()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 
@@ -122,118 +155,69 @@ func (t *exportTable) set(specs []exportSpec, refused []refusal) (fresh []*liveE
 	if err := clash(specs); err != nil {
 		return nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before := t.live
-	t.live = make(map[uint32]*liveExport, len(specs))
-	for _, spec := range specs {
-		x := &liveExport{tried: make(chan struct{}), ended: make(chan struct{})}
-		if old := before[spec.id]; old != nil && old.spec.source == spec.source {
-			*x = *old
-			spec.recovers = old.spec.recovers
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	next := make(map[uint32]*liveExport, len(specs))
+	offers := make([]nfs4.Export, 0, len(specs))
+	specs = slices.Clone(specs)
+	for i := range specs {
+		spec := &specs[i]
+		x := t.live[spec.id]
+		if x != nil && x.spec.source == spec.source {
+			spec.recovers = x.spec.recovers
+		} else {
+			x = newLiveExport()
 		}
-		x.spec = spec
-		t.live[spec.id] = x
+		next[spec.id] = x
+		offers = append(offers, spec.offer(t.hosts, x.fs))
 	}
 	if t.publish != nil {
-		if err := t.publish(t.offersLocked()); err != nil {
-			t.live = before
+		if err := t.publish(offers); err != nil {
 			return nil, err
 		}
 	}
-	t.refused = refused
-	fresh = t.switchLocked(before)
-	t.shareLocked()
+	before := t.live
+	t.mu.Lock()
+	for _, spec := range specs {
+		next[spec.id].spec = spec
+	}
+	t.live, t.refused = next, refused
+	t.mu.Unlock()
+	fresh = t.follow(before)
+	t.share()
 	return fresh, nil
 }
 
-// switchLocked ends what was in before and is not in force any more, and begins
-// what is new.
-func (t *exportTable) switchLocked(before map[uint32]*liveExport) (fresh []*liveExport) {
+// follow ends what was in before and is not in force any more, and begins what is
+// new. Called with changing.
+func (t *exportTable) follow(before map[uint32]*liveExport) (fresh []*liveExport) {
 	for id, old := range before {
-		if x := t.live[id]; x != nil && x.ended == old.ended {
-			old.spec = x.spec
-			t.live[id] = old // whoever tries to open it knows this one
-			continue
+		if t.live[id] != old {
+			old.gone()
+			t.leaving[id] = old.ended
 		}
-		old.gone()
-		t.leaving[id] = old.ended
 	}
 	for id, x := range t.live {
-		if x.gone != nil {
+		if before[id] == x {
 			continue
 		}
 		x.after = t.leaving[id]
 		delete(t.leaving, id)
-		ctx, gone := context.WithCancel(t.ctx)
-		x.gone = gone
 		fresh = append(fresh, x)
-		t.tries.Go(func() { t.bring(ctx, x) })
+		t.begin(x)
 	}
 	return fresh
 }
 
-const (
-	retryFirst = time.Second
-	retryLast  = 30 * time.Second
-)
-
-// bring opens x's file system, again and again until it is there or ctx ends.
-func (t *exportTable) bring(ctx context.Context, x *liveExport) {
-	defer x.gone()
-	first := sync.OnceFunc(func() { close(x.tried) })
-	defer first()
-	if x.after != nil {
-		select {
-		case <-x.after:
-		case <-t.ctx.Done():
-		}
-	}
-	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryLast) {
-		if t.try(ctx, x) {
-			return
-		}
-		first()
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
-	close(x.ended)
-}
-
-// try opens x's file system and puts it in force, unless ctx ends.
-func (t *exportTable) try(ctx context.Context, x *liveExport) bool {
-	t.mu.Lock()
-	spec := x.spec
-	t.mu.Unlock()
-	fs, err := t.openWhole(ctx, spec)
+// note sets what became of x's file system. Called with changing.
+func (t *exportTable) note(x *liveExport, fs *ownedFS, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err == nil && ctx.Err() != nil {
-		fs.Close()
-		return false
-	}
-	if err == nil {
-		x.fs = &ownedFS{fs, x.ended}
-		t.shareLocked()
-		if t.publish != nil {
-			err = t.publish(t.offersLocked())
-		}
-		if err != nil {
-			x.fs = nil
-			fs.Close()
-		}
-	}
-	known := x.err != nil && err != nil && x.err.Error() == err.Error()
-	if x.err = err; t.publish != nil && !known {
-		t.reportLocked(x)
-	}
-	return err == nil
+	x.fs, x.err = fs, err
 }
 
-// reportLocked logs whether x is served.
-func (t *exportTable) reportLocked(x *liveExport) {
+// report logs whether x is served. Called with changing.
+func (t *exportTable) report(x *liveExport) {
 	what := []zap.Field{zap.String("pseudo", x.spec.pseudo), zap.Stringer("source", x.spec.source)}
 	switch {
 	case x.fs != nil:
@@ -243,47 +227,30 @@ func (t *exportTable) reportLocked(x *liveExport) {
 	}
 }
 
-// openWhole opens a file system and sees to it that its root can be read.
-func (t *exportTable) openWhole(ctx context.Context, spec exportSpec) (fsal.FS, error) {
-	select {
-	case t.opening <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-t.opening }()
-	fs, err := t.open(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	root, err := fs.Root(&fsal.Req{Context: ctx})
-	if err != nil {
-		fs.Close()
-		return nil, fmt.Errorf("export %s: its root cannot be read: %w", spec.pseudo, err)
-	}
-	root.Put()
-	return fs, nil
-}
-
-// offersLocked is what the server is to export.
-func (t *exportTable) offersLocked() []nfs4.Export {
+// offers is what the server is to export: what is in force, but with fs as the file
+// system of one. Called with changing.
+func (t *exportTable) offers(one *liveExport, fs *ownedFS) []nfs4.Export {
 	offers := make([]nfs4.Export, 0, len(t.live))
 	for _, x := range t.live {
-		offer := x.spec.offer(t.hosts)
-		if offer.FS = x.fs; x.fs == nil {
-			offer.FS = absent{}
+		has := x.fs
+		if x == one {
+			has = fs
 		}
-		offers = append(offers, offer)
+		offers = append(offers, x.spec.offer(t.hosts, has))
 	}
 	return offers
 }
 
-// offer is the export but for its file system.
-func (x exportSpec) offer(hosts *export.Hosts) nfs4.Export {
+// offer is the export with its file system, if that is there.
+func (x *exportSpec) offer(hosts *export.Hosts, fs *ownedFS) nfs4.Export {
 	offer := nfs4.Export{ID: x.id, Path: x.pseudo}
 	if x.terms != nil {
 		offer = x.terms.Export(hosts)
 	}
 	offer.NoDelegations = x.noDelegations
+	if offer.FS = fs; fs == nil {
+		offer.FS = absent{}
+	}
 	return offer
 }
 
