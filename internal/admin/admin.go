@@ -66,7 +66,11 @@ func Body[T any](q *http.Request) (body T, err error) {
 // readTimeout bounds how long a request may take to arrive.
 const readTimeout = 10 * time.Second
 
-// Serve answers requests on l until ctx ends.
+// lastAnswers bounds how long the end waits for the answers under way.
+const lastAnswers = 15 * time.Second
+
+// Serve answers requests on l until ctx ends, which ends the contexts of those under
+// way, too, and returns when they are answered.
 func Serve(ctx context.Context, l net.Listener, routes []Route) error {
 	mux := http.NewServeMux()
 	for _, r := range routes {
@@ -80,12 +84,19 @@ func Serve(ctx context.Context, l net.Listener, routes []Route) error {
 			json.NewEncoder(w).Encode(answer)
 		})
 	}
-	srv := &http.Server{Handler: mux, ReadTimeout: readTimeout}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	srv := &http.Server{Handler: mux, ReadTimeout: readTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		last, cancel := context.WithTimeout(context.Background(), lastAnswers)
+		defer cancel()
+		srv.Shutdown(last)
+		srv.Close()
+	})
+	if err := srv.Serve(l); stop() { // ctx goes on
 		return err
 	}
+	<-ended
 	return nil
 }
 

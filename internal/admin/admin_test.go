@@ -103,3 +103,41 @@ func TestCallDeaf(t *testing.T) {
 		t.Errorf("hung: %v", err)
 	}
 }
+
+// The end waits for the answers under way, whose contexts end.
+func TestServeEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	finish := make(chan struct{})
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, l, []Route{{"GET", "/v1/slow", func(ctx context.Context, _ *http.Request) (any, error) {
+			cancel()
+			<-ctx.Done()
+			close(ended)
+			<-finish
+			return 7, nil
+		}}})
+	}()
+	answered := make(chan error, 1)
+	var n int
+	go func() { answered <- NewClient(path).Call(t.Context(), "GET", "/v1/slow", nil, &n) }()
+	<-ended
+	select {
+	case err := <-served:
+		t.Errorf("it ended before the answer: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(finish)
+	if err := <-answered; err != nil || n != 7 {
+		t.Errorf("the answer is %d, %v", n, err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
