@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,25 +139,41 @@ func (s *set) apply(ctx context.Context, pool cluster.Pool, cs changes, attrs ma
 		return false, err
 	}
 	s.version = version
-	maps.Copy(s.records, next)
-	maps.DeleteFunc(s.records, func(_ string, e entry) bool { return e.client.Owner == "" })
-	maps.Copy(s.taken, taken)
+	for owner := range next {
+		for _, key := range s.records[owner].all() {
+			delete(s.taken, key)
+		}
+	}
+	for owner, e := range next {
+		if s.records[owner] = e; e.client.Owner == "" {
+			delete(s.records, owner)
+		}
+		for _, key := range e.all() {
+			s.taken[key] = true
+		}
+	}
 	return false, nil
+}
+
+// all are the keys of an entry.
+func (e entry) all() []string {
+	if e.barred == "" {
+		return e.keys
+	}
+	return append(slices.Clip(e.keys), e.barred)
 }
 
 // plan adds to w what makes an owner's record c, and returns its entry then.
 func (s *set) plan(w *cluster.Write, owner string, c *recovery.Client, taken map[string]bool) entry {
 	e := s.records[owner]
-	key := s.key(owner, e, taken)
 	drop, bar := e.keys, e.barred
-	switch {
-	case c == nil:
+	if c == nil {
 		e = entry{}
-	case c.MayReclaim():
+	} else if key := s.key(owner, e, taken); c.MayReclaim() {
 		w.Set[key] = []byte(ganesha.Format(*c) + "\x00")
 		drop = slices.DeleteFunc(slices.Clone(drop), func(k string) bool { return k == key })
 		e = entry{client: *c, keys: []string{key}}
-	default:
+	} else {
 		w.Attrs[barredAttr+key] = []byte(flags(c) + " " + ganesha.Format(*c))
 		e = entry{client: *c, barred: key}
 	}
