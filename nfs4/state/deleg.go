@@ -163,6 +163,16 @@ func (d *Delegation) settle() bool {
 	return d.settled
 }
 
+// given reports whether the client has d. If it is being granted it will not be.
+func (d *Delegation) given(now int64) bool {
+	d.on.mu.Lock()
+	defer d.on.mu.Unlock()
+	if !d.settled && d.recalled == 0 {
+		d.recalled = max(now, 1)
+	}
+	return d.settled
+}
+
 // overdue reports whether the recall is older than that.
 func (d *Delegation) overdue(now int64, patience time.Duration) bool {
 	d.on.mu.Lock()

@@ -18,6 +18,7 @@ func (s *Store) Evict(ctx context.Context, id ClientID) error {
 		return StaleClientID
 	}
 	x := losses{opens: c.opened(), delegs: c.delegations()}
+	x.delegs = slices.DeleteFunc(x.delegs, func(d *Delegation) bool { return !d.given(s.now()) })
 	for _, o := range x.opens {
 		x.files = append(x.files, string(o.file.key.handle()))
 	}

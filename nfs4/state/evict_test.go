@@ -171,3 +171,30 @@ func BenchmarkOpens(b *testing.B) {
 		}
 	}
 }
+
+// Of a delegation that is being granted the client has never heard, and could not
+// free it: it is not granted.
+func TestEvictionMeetsGrant(t *testing.T) {
+	e, _ := withPhone(t, nil)
+	a := e.client("a")
+	x := e.wishing("o", 1, ShareRead, WishRead)
+	o, err := a.openOf(&x)
+	e.must("OPEN", err)
+	o.mu.Lock()
+	if _, err = o.file.share(o, ShareRead, 0); err == nil {
+		err = o.reopenLocked(&x)
+	}
+	e.must("OPEN", err)
+	d := o.delegate(ctx, &x)
+	o.mu.Unlock()
+	e.must("Evict", e.Evict(ctx, a.ID))
+	if d.granted() != nil {
+		t.Error("it is granted")
+	}
+	if got := a.Status(); got != statusAdminRevoked {
+		t.Errorf("status %#x", got)
+	}
+	if n := e.Delegations(); n != 0 {
+		t.Errorf("%d delegations are left", n)
+	}
+}

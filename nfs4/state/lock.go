@@ -145,7 +145,7 @@ func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, 
 			l.closeFile() // nothing came of it
 		}
 	}()
-	if h, expired, err = f.admitLock(l, x); err != nil {
+	if h, expired, err = o.admitLock(l, x); err != nil {
 		return id, h, expired, err
 	}
 	if err = o.openLocker(l, x); err != nil {
@@ -167,7 +167,7 @@ func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, 
 	f.mu.Lock()
 	change, _ := f.ranges.Add(ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range})
 	o.client.store.count.locks.Add(int64(change))
-	f.waiting.leave(l.owner.is)
+	f.waiting.leave(l.owner)
 	f.mu.Unlock()
 	if !x.Write {
 		f.wake(o.client.store) // those who read: it may have been locked for writing
@@ -199,9 +199,10 @@ func (f *File) locksOf(owner lockOwner) *Locks {
 	return f.lockers[owner]
 }
 
-// admitLock reports whether nothing stands against x's lock. Called with
+// admitLock reports whether nothing stands against x's lock. Called with o.mu and
 // File.locking.
-func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err error) {
+func (o *Open) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err error) {
+	f := o.file
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	want := ranges.Lock[lockOwner]{Owner: l.owner, Write: x.Write, Range: x.Range}
@@ -210,15 +211,15 @@ func (f *File) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err
 			return h, expired, Denied
 		}
 		if x.Wait {
-			f.waiting.join(want)
+			f.waiting.join(want, o)
 		} else {
-			f.waiting.leave(l.owner.is) // it asks for the last time (RFC 8881, 9.6)
+			f.waiting.leave(l.owner) // it asks for the last time (RFC 8881, 9.6)
 		}
 		return holder(held), nil, Denied
 	}
 	if first, ok := f.waiting.before(want, x.Wait); ok {
 		if x.Wait {
-			f.waiting.join(want)
+			f.waiting.join(want, o)
 		}
 		return holder(first), nil, Denied
 	}
@@ -475,7 +476,6 @@ func (o *Open) unlockAll(why Error) {
 		return l != nil && l.open == o
 	}
 	change := f.ranges.RemoveOwners(gone)
-	f.waiting.leave(gone)
 	for _, l := range o.locks {
 		delete(f.lockers, l.owner)
 	}

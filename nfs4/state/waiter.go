@@ -31,28 +31,43 @@ type waiters struct{ queue []*waiter }
 
 type waiter struct {
 	lock ranges.Lock[lockOwner]
+	open *Open // by which it asked; it waits no longer than that lasts
 	seen int64 // Store time of the last request
 	told int64 // Store time of the callback; 0: not yet
 }
 
 // join puts a denied lock into the queue, or keeps its owner's place there. Who
 // finds no room is not told, and asks again.
-func (w *waiters) join(want ranges.Lock[lockOwner]) {
+func (w *waiters) join(want ranges.Lock[lockOwner], by *Open) {
 	now := want.Owner.client.store.now()
 	for _, x := range w.queue {
 		if x.lock.Owner == want.Owner {
-			x.lock, x.seen, x.told = want, now, 0
+			x.lock, x.open, x.seen, x.told = want, by, now, 0
 			return
 		}
 	}
 	if len(w.queue) < maxWaiters {
-		w.queue = append(w.queue, &waiter{lock: want, seen: now})
+		w.queue = append(w.queue, &waiter{lock: want, open: by, seen: now})
 	}
 }
 
-// leave takes owners off the queue who are gone.
-func (w *waiters) leave(gone func(lockOwner) bool) {
-	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return gone(x.lock.Owner) })
+// leave takes an owner off the queue.
+func (w *waiters) leave(owner lockOwner) {
+	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return x.lock.Owner == owner })
+}
+
+// desert takes off the queue who asked by o, and wakes those who waited for them.
+// Called with o.mu.
+func (o *Open) desert() {
+	f := o.file
+	f.mu.Lock()
+	before := len(f.waiting.queue)
+	f.waiting.queue = slices.DeleteFunc(f.waiting.queue, func(x *waiter) bool { return x.open == o })
+	left := len(f.waiting.queue) < before
+	f.mu.Unlock()
+	if left {
+		f.wake(o.client.store)
+	}
 }
 
 // before returns a waiter whose turn comes before want's: one that was told

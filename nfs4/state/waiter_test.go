@@ -274,3 +274,15 @@ func TestTestMindsNoWaiters(t *testing.T) {
 		q.must("LOCKT", err)
 	})
 }
+
+// Who closes the file waits no longer, and keeps nobody from what is free.
+func TestWaiterCloses(t *testing.T) {
+	inQueue(t, func(q *queue) {
+		q.locks["A"] = q.unlock(q.who["A"], q.locks["A"], 0, 89)
+		q.waits("B", 'W', 0, 100, "A")
+		q.waits("C", 'W', 50, 60, "B")
+		q.close(q.who["B"], q.opens["B"], 1)
+		q.rings("C:Cw50-60")
+		q.takes("C", 'W', 50, 60)
+	})
+}
