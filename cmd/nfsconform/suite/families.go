@@ -50,6 +50,7 @@ var families = [][]Test{
 	cloneTests,
 	readplusTests,
 	adviseTests,
+	aclTests,
 	xattrTests,
 	offloadTests,
 	layoutTests,
