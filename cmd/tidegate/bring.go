@@ -13,12 +13,25 @@ import (
 // ownedFS is a file system that a server closes when the export is gone.
 type ownedFS struct {
 	fsal.FS
-	ended chan struct{}
+	end func() // ends the export's use of it for good; does not wait
 }
 
+// Close has the file system closed in the background: one that hangs holds up what
+// takes its id, and no stop of the server.
 func (o *ownedFS) Close() error {
-	defer close(o.ended)
-	return retire(o.FS)
+	o.end()
+	return nil
+}
+
+// own makes fs that of x, which has an end with it. Called with changing.
+func (t *exportTable) own(x *liveExport, fs fsal.FS) *ownedFS {
+	pseudo := x.spec.pseudo
+	return &ownedFS{fs, func() {
+		t.tries.Go(func() {
+			defer close(x.ended)
+			t.shut(pseudo, func() error { return retire(fs) })
+		})
+	}}
 }
 
 // retire closes a file system for good: nobody will take over what it holds.
@@ -94,7 +107,7 @@ func (t *exportTable) settle(ctx context.Context, x *liveExport, fs fsal.FS, err
 	}
 	var owned *ownedFS
 	if err == nil {
-		owned = &ownedFS{fs, x.ended}
+		owned = t.own(x, fs)
 		if t.publish != nil {
 			err = t.publish(t.offers(x, owned))
 		}
@@ -120,6 +133,10 @@ func (t *exportTable) discard(ctx context.Context, pseudo string, fs fsal.FS) {
 	if ctx.Err() != nil && t.ctx.Err() == nil { // that export is gone, the server is not
 		end = func() error { return retire(fs) }
 	}
+	t.shut(pseudo, end)
+}
+
+func (t *exportTable) shut(pseudo string, end func() error) {
 	if err := end(); err != nil {
 		t.log.Warn("the file system of an export did not close well", zap.String("pseudo", pseudo), zap.Error(err))
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -263,6 +265,10 @@ func (g *gateway) replace(ctx context.Context, wanted string) (out outcome, fres
 		if strconv.FormatUint(x.export.ID, 10) == wanted {
 			return out, nil, x.faults
 		}
+	}
+	is := func(x exportSpec) bool { return strconv.FormatUint(uint64(x.number()), 10) == wanted }
+	if wanted != "" && !slices.ContainsFunc(next.specs, is) {
+		return out, nil, fmt.Errorf("export %s would be served to nobody: its Protocols need 4, and its Transports TCP", wanted)
 	}
 	level, err := levelNamed(next.settings.logLevel)
 	if err != nil {

@@ -361,6 +361,7 @@ func TestAddedExports(t *testing.T) {
 		{[]string{"add", "-"}, memExport(7, "/new"), ""},
 		{[]string{"add", "-"}, memExport(8, "/other"), ""},
 		{[]string{"update", "-"}, memExport(7, "/newer"), ""},
+		{[]string{"update", "-"}, strings.Replace(memExport(7, "/newest"), "Path", "Protocols = 3; Path", 1), "export 7 would be served to nobody"},
 		{[]string{"remove", "/other"}, "", ""},
 	} {
 		_, err := r.command(exportCommand(), test.text, test.args...)

@@ -230,6 +230,13 @@ func TestObjects(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", test.url, err, test.want)
 		}
 	}
+	for _, size := range []int{firstRead - 1, firstRead, firstRead + 1, config.MaxSource} {
+		m.put("sized", strings.Repeat("x", size))
+		text, err := objects.fetch(t.Context(), config.Object{Pool: ".nfs", Namespace: "tg", Name: "sized"}, conf)
+		if len(text) != size || err != nil {
+			t.Errorf("of %d bytes it reads %d, %v", size, len(text), err)
+		}
+	}
 }
 
 // Clients of an export of CephFS notice nothing while others come and go, and

@@ -85,26 +85,29 @@ func (b *objects) dialLocked(with config.RadosURLs) (err error) {
 	return err
 }
 
+// readObject reads an object in one step, however others change it.
 func readObject(conn *rados.Conn, o config.Object) ([]byte, error) {
 	io, err := openPool(conn, o)
 	if err != nil {
 		return nil, err
 	}
 	defer io.Destroy()
-	stat, err := io.Stat(o.Name)
-	if err != nil {
-		return nil, err
+	for size := firstRead; ; size *= 2 {
+		text := make([]byte, size)
+		n, err := io.Read(o.Name, text, 0)
+		switch {
+		case err != nil:
+			return nil, err
+		case n > config.MaxSource:
+			return nil, fmt.Errorf("it is larger than %d MiB", config.MaxSource>>20)
+		case n < size: // all of it
+			return text[:n], nil
+		}
 	}
-	if stat.Size > config.MaxSource {
-		return nil, fmt.Errorf("it is larger than %d MiB", config.MaxSource>>20)
-	}
-	text := make([]byte, stat.Size)
-	if len(text) == 0 {
-		return text, nil
-	}
-	n, err := io.Read(o.Name, text, 0)
-	return text[:max(n, 0)], err
 }
+
+// firstRead is more than most objects have.
+const firstRead = 64 << 10
 
 func openPool(conn *rados.Conn, o config.Object) (*rados.IOContext, error) {
 	if o.Pool == "" {

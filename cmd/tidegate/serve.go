@@ -110,9 +110,9 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool, ha
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	defer tellAt(s.monitor, g.monitor, g.log)()
-	defer context.AfterFunc(ctx, g.monitor.Draining)()
 	defer startWatchdog(ctx, g.rpc, s.minors[0], g.log)()
 	failed := accept(ctx, g, listeners)
+	defer context.AfterFunc(ctx, g.monitor.Draining)() // after Serving, if it is at once
 	wait := attend(ctx, g, ctl, socket, hangup)
 	err = run(ctx, g.rpc, failed, g.log)
 	stop()

@@ -27,6 +27,14 @@ type exportSpec struct {
 	recovers bool
 }
 
+// number is the Export_Id.
+func (x *exportSpec) number() uint32 {
+	if x.id == export.RootID {
+		return 0
+	}
+	return x.id
+}
+
 // source is where an export's files are. Exports whose sources are equal may go
 // on with the same file system.
 type source struct {

@@ -330,14 +330,11 @@ func (t *exportTable) states() []exportState {
 	all := make([]exportState, 0, len(t.live)+len(t.refused))
 	for _, x := range t.live {
 		s := exportState{
-			ID: x.spec.id, Pseudo: x.spec.pseudo, FSAL: x.spec.source.kind, Source: x.spec.source.String(),
+			ID: x.spec.number(), Pseudo: x.spec.pseudo, FSAL: x.spec.source.kind, Source: x.spec.source.String(),
 			From: x.spec.from, Served: x.fs != nil,
 		}
 		if x.err != nil {
 			s.Error = x.err.Error()
-		}
-		if s.ID == export.RootID {
-			s.ID = 0
 		}
 		all = append(all, s)
 	}

@@ -75,10 +75,17 @@ type leased struct {
 	fsal.FS
 	name string
 	*endings
+	slow chan struct{} // Retire waits for it; nil: it does not
 }
 
-func (l leased) Close() error  { return l.note(l.name + " closed") }
-func (l leased) Retire() error { return l.note(l.name + " retired") }
+func (l leased) Close() error { return l.note(l.name + " closed") }
+
+func (l leased) Retire() error {
+	if l.slow != nil {
+		<-l.slow
+	}
+	return l.note(l.name + " retired")
+}
 
 // A file system that is opened when its export is gone by then, or the server stops, is
 // given back as one in force would be, before another with its id is opened. That is no
@@ -111,7 +118,7 @@ func TestGoneMeanwhile(t *testing.T) {
 					if x.source.dir == "first" {
 						<-slow
 					}
-					return leased{mem.New(mem.Config{}), x.source.dir, &ends}, nil
+					return leased{mem.New(mem.Config{}), x.source.dir, &ends, nil}, nil
 				}, zap.New(core))
 				defer table.Close()
 				if err := table.attach(func([]nfs4.Export) error { return nil }); err != nil {
@@ -143,6 +150,43 @@ func mustSet(t *testing.T, table *exportTable, specs ...exportSpec) {
 	}
 }
 
+// A file system that hangs when its export is removed holds up what takes its id, and
+// no stop for long.
+func TestRetireHung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ends endings
+		slow := make(chan struct{})
+		table := newExportTable(func(_ context.Context, x exportSpec) (fsal.FS, error) {
+			ends.note(x.source.dir + " opens")
+			return leased{mem.New(mem.Config{}), x.source.dir, &ends, slow}, nil
+		}, zap.NewNop())
+		var inForce []nfs4.Export
+		if err := table.attach(func(offers []nfs4.Export) error { inForce = offers; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		first, second := memSpec(1), memSpec(1)
+		first.source.dir, second.source.dir = "first", "second"
+		mustSet(t, table, first)
+		synctest.Wait()
+		fs := inForce[0].FS
+		mustSet(t, table, second)
+		if err := fs.Close(); err != nil { // as the server does
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := ends.said(); !slices.Equal(got, []string{"first opens"}) {
+			t.Errorf("got %q", got)
+		}
+		began := time.Now()
+		table.Close()
+		if took := time.Since(began); took != stopTime {
+			t.Errorf("a stop took %v", took)
+		}
+		close(slow)
+		table.tries.Wait()
+	})
+}
+
 // A file system that was opened, and then does not tell what it is like, keeps nothing
 // from a start: it is opened anew, and the others are served.
 func TestAttachWithout(t *testing.T) {
@@ -151,7 +195,7 @@ func TestAttachWithout(t *testing.T) {
 		opened := map[uint32]int{}
 		table := newExportTable(func(_ context.Context, x exportSpec) (fsal.FS, error) {
 			opened[x.id]++
-			return leased{mem.New(mem.Config{}), fmt.Sprint(x.id, " of ", opened[x.id]), &ends}, nil
+			return leased{mem.New(mem.Config{}), fmt.Sprint(x.id, " of ", opened[x.id]), &ends, nil}, nil
 		}, zap.NewNop())
 		table.opening = make(chan struct{}, 1) // for opened
 		defer table.Close()
