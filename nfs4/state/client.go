@@ -68,8 +68,12 @@ type Exchanged struct {
 }
 
 // ExchangeID finds or makes the record of a client owner: the nine cases of
-// RFC 8881, 18.35.4. Errors: ClIDInUse, NoEnt, NotSame, Perm, Resource, Delay.
+// RFC 8881, 18.35.4. An owner has a name, for the record. Errors: ClIDInUse, NoEnt,
+// NotSame, Perm, Inval, Resource, Delay.
 func (s *Store) ExchangeID(ctx context.Context, x ExchangeID) (Exchanged, error) {
+	if len(x.Owner) == 0 {
+		return Exchanged{}, Inval
+	}
 	for {
 		r, idle, err := s.exchangeID(x)
 		if idle == nil {

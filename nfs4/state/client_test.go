@@ -332,3 +332,13 @@ func TestIncarnationsRace(t *testing.T) {
 	}
 	e.checkDisk(int64(e.Stats().Opens))
 }
+
+// No record can be kept of an owner without a name, nor taken back.
+func TestNamelessOwner(t *testing.T) {
+	e := newEnv(t)
+	_, err := e.ExchangeID(ctx, incarnation("", 1))
+	e.want("EXCHANGE_ID", err, Inval)
+	if n := e.Stats().Clients; n != 0 {
+		t.Errorf("%d clients", n)
+	}
+}

@@ -129,6 +129,9 @@ func (b *memBackend) Put(ctx context.Context, c recovery.Client) error {
 }
 
 func (b *memBackend) Remove(ctx context.Context, owner string) error {
+	if err := (recovery.Client{Owner: owner}).Validate(); err != nil {
+		return err
+	}
 	defer b.mu.Unlock()
 	if err := b.begin(ctx, "Remove", owner); err != nil {
 		return err
