@@ -16,9 +16,9 @@ import (
 // call is the right to one use of a client, which holds a thread. An FS has so many
 // for all its clients, each in a cache line of its own; after end it is another's.
 type call struct {
-	// word says whose call it is, and since when that waits for an MDS: 0 for nobody's,
-	// or a client's mark with the ticks, of which 0 are for a call that asks no MDS. A
-	// client is not unmounted while its mark stands anywhere.
+	// word says whose call it is, and since when: 0 for nobody's, or a client's mark with
+	// the ticks, which are 0 for a silent call that prod has not seen yet. A client is not
+	// unmounted while its mark stands anywhere.
 	word atomic.Uint64
 	c    *client
 	m    *ll.Mount
@@ -28,13 +28,18 @@ type call struct {
 	_       [16]byte
 }
 
+// What a call's word has.
 const (
-	tickBits = 48 // of a call's word
-	tick     = time.Microsecond
+	ticks  = 1<<48 - 1
+	silent = 1 << 48 // for a call that asks no MDS
+	late   = 1 << 49 // for one that is late
+	owner  = 50      // bits below the client's mark
+
+	tick = time.Microsecond
 )
 
 // mark is c in a call's word.
-func (c *client) mark() uint64 { return uint64(c.index+1) << tickBits }
+func (c *client) mark() uint64 { return uint64(c.index+1) << owner }
 
 // word is what a call of c that begins now is marked with. It began when prod looked
 // last, or later: to read the clock is a good part of a call that libcephfs can answer
@@ -43,7 +48,7 @@ func (c *client) word(asks bool) uint64 {
 	if asks {
 		return c.mark() | c.looked.Load()
 	}
-	return c.mark()
+	return c.mark() | silent
 }
 
 // begin waits until a call may run; end must follow. EAGAIN while there is no mount.
@@ -132,16 +137,21 @@ func (k *call) resolve(id vino) (ll.Inode, ll.Stat, error) {
 	return in, st, k.judge(err)
 }
 
-// calls are all that may run at the same time.
+// calls are all that may run at the same time: room.most, and besides those the late.
 type calls struct {
 	all     []call
+	window  atomic.Uint32 // how many of all may begin; any that run beyond began when it was larger
 	waiting atomic.Int32  // callers who found all taken
 	freed   chan struct{} // asks one who waits to look again; holds one for each call
 	epoch   time.Time
+	room
 }
 
-func newCalls(n int) calls {
-	return calls{all: make([]call, n), freed: make(chan struct{}, n), epoch: time.Now().Add(-tick)}
+func (s *calls) init(most int, shared *atomic.Int64) {
+	s.all, s.freed = make([]call, most+lateMost), make(chan struct{}, most+lateMost)
+	s.epoch = time.Now().Add(-tick)
+	s.room.most, s.room.shared = most, shared
+	s.window.Store(uint32(most))
 }
 
 // first is a call to begin with, most often the same for a goroutine and another for
@@ -149,12 +159,12 @@ func newCalls(n int) calls {
 func (s *calls) first() *call {
 	var here byte
 	spread := uint32(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b1
-	return &s.all[uint64(spread)*uint64(len(s.all))>>32]
+	return &s.all[uint64(spread)*uint64(s.window.Load())>>32]
 }
 
 // try returns a call that nobody has, or nil.
 func (s *calls) try(word uint64) *call {
-	n := uint32(len(s.all))
+	n := s.window.Load()
 	i := rand.Uint32N(n)
 	for range n {
 		if k := &s.all[i]; k.word.Load() == 0 && k.word.CompareAndSwap(0, word) {
@@ -174,6 +184,7 @@ func (s *calls) wait(ctx context.Context, c *client, asks bool) (*call, error) {
 	}
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
+	c.rouse()
 	for {
 		if k := s.try(c.word(asks)); k != nil {
 			return k, nil
@@ -188,6 +199,11 @@ func (s *calls) wait(ctx context.Context, c *client, asks bool) (*call, error) {
 
 func (s *calls) give(k *call) {
 	k.word.Store(0)
+	s.offer()
+}
+
+// offer has one who waits look again.
+func (s *calls) offer() {
 	if s.waiting.Load() > 0 {
 		select {
 		case s.freed <- struct{}{}:
@@ -201,23 +217,10 @@ func (s *calls) drain(c *client) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for i := range s.all {
-		for s.all[i].word.Load()>>tickBits == c.mark()>>tickBits {
+		for s.all[i].word.Load()>>owner == c.mark()>>owner {
 			<-again.C
 		}
 	}
-}
-
-// longest returns for how long a call of c has waited for an MDS, 0 if there is none;
-// all have begun after a time.
-func (s *calls) longest(c *client, after uint64) (most time.Duration) {
-	now := s.now()
-	for i := range s.all {
-		word := s.all[i].word.Load()
-		if since := word & (1<<tickBits - 1); word-since == c.mark() && since != 0 {
-			most = max(most, time.Duration(now-max(since, after))*tick, tick)
-		}
-	}
-	return most
 }
 
 // now is the time after epoch in ticks, never 0.

@@ -16,7 +16,8 @@ import (
 // once, all come through, and one that gives up gets nothing.
 func TestCalls(t *testing.T) {
 	const most, callers, each = 3, 32, 2000
-	fs := &FS{calls: newCalls(most)}
+	fs := &FS{}
+	fs.calls.init(most, new(atomic.Int64))
 	c := &client{fs: fs}
 	c.m.Store(&ll.Mount{})
 	var running atomic.Int32

@@ -77,10 +77,13 @@ type Config struct {
 	// Identity is the same over restarts and differs between all gateways and
 	// exports: a successor ends the session of the one that it names.
 	Identity string
-	Clients  int           // libcephfs clients behind the tree, see above; 0 is one
-	Calls    int           // calls at the same time, each of which holds a thread; 0 is 128
-	Timeout  time.Duration // for the monitors to answer; 0 is ten seconds
-	Log      *zap.Logger   // nil is none
+	Clients  int // libcephfs clients behind the tree, see above; 0 is one
+	Calls    int // calls at the same time, each of which holds a thread; 0 is 128
+	// Late counts the calls that do not count as such, since they have waited for long,
+	// of all FS that have it: up to 1024. nil is one of this FS's own.
+	Late    *atomic.Int64
+	Timeout time.Duration // for the monitors to answer; 0 is ten seconds
+	Log     *zap.Logger   // nil is none
 }
 
 // Identity names a gateway's export as ganesha does, so that either can take
@@ -117,7 +120,8 @@ type FS struct {
 // Open connects to the cluster and mounts the tree.
 func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
-	fs := &FS{cfg: cfg, calls: newCalls(cfg.Calls), names: namelock.New()}
+	fs := &FS{cfg: cfg, names: namelock.New()}
+	fs.calls.init(cfg.Calls, cfg.Late)
 	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	if fs.conn, err = cfg.connect(); err != nil {
@@ -172,6 +176,9 @@ func (c *Config) fill() {
 	c.Clients = max(c.Clients, 1)
 	if c.Calls <= 0 {
 		c.Calls = 128
+	}
+	if c.Late == nil {
+		c.Late = new(atomic.Int64)
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
@@ -343,6 +350,7 @@ func (fs *FS) close(orderly bool) error {
 	fs.recalls.stop()
 	fs.tasks.Wait()
 	fs.unmount(orderly) // what was being mended meanwhile
+	fs.calls.move(0)
 	fs.releases.close()
 	fs.recalls.close()
 	fs.guards.free()

@@ -31,26 +31,33 @@ func (c *client) rouse() {
 	}
 }
 
-// prod looks after calls that take long until ctx ends.
+// prod looks after calls that take long until ctx ends. Those that are late take nothing
+// from others: it asks for them once in a while, and dozes beside them.
 func (c *client) prod(ctx context.Context) {
 	again := time.NewTicker(glances)
 	defer again.Stop()
 	t := &c.fs.calls
-	var none uint64 // when there was no call
+	asking := make(chan struct{}, 1)
+	var none, asked uint64 // when there was no call, when it asked last
 	for next := stalled; ctx.Err() == nil; {
-		c.looked.Store(t.now())
-		most := t.longest(c, none)
-		switch {
-		case most >= next:
-			c.settle(c.gen.Load(), func(m *ll.Mount) { m.Flush() })
-			if most > yields {
-				c.fs.guards.yield(c)
-			}
-			next = 2 * most
-		case most < stalled:
+		now := t.now()
+		c.looked.Store(now)
+		most, late := t.look(c, none)
+		if most < stalled {
 			next = stalled
 		}
-		if most == 0 {
+		if most >= next || late && now-asked >= uint64(lateAfter/tick) {
+			select {
+			case asking <- struct{}{}:
+				c.fs.tasks.Go(func() {
+					c.press(late || most > yields)
+					<-asking
+				})
+				next, asked = max(next, 2*most), now
+			default:
+			}
+		}
+		if most == 0 && t.waiting.Load() == 0 {
 			c.doze(ctx)
 			none = t.now()
 		}
@@ -58,10 +65,19 @@ func (c *client) prod(ctx context.Context) {
 	}
 }
 
-// doze waits for a call, unless there is one already.
+// press asks others for what a call waits for, and may wait for the same itself.
+func (c *client) press(yield bool) {
+	c.settle(c.gen.Load(), func(m *ll.Mount) { m.Flush() })
+	if yield {
+		c.fs.guards.yield(c)
+	}
+}
+
+// doze waits for a call, or for somebody who finds none, unless there is one already.
 func (c *client) doze(ctx context.Context) {
 	c.dozing.Store(true)
-	if c.fs.calls.longest(c, 0) > 0 && c.dozing.CompareAndSwap(true, false) {
+	t := &c.fs.calls
+	if most, _ := t.look(c, 0); (most > 0 || t.waiting.Load() > 0) && c.dozing.CompareAndSwap(true, false) {
 		return
 	}
 	select {
