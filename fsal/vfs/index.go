@@ -20,7 +20,8 @@ import (
 )
 
 // placesInGeneration bounds the index: an entry takes about 80 bytes of file and
-// 300 of memory, and there are two generations at most.
+// 300 of memory, and there are two generations at most. One that was seen in two places
+// takes as much memory again.
 const placesInGeneration = 1 << 18
 
 // place is where an object was seen: name in the directory whose Key is parent.
@@ -42,12 +43,13 @@ type places struct {
 	dir   string // "" keeps no files
 	log   *zap.Logger
 
-	mu   sync.RWMutex
-	cur  map[fsal.Key]place // Guarded by mu.
-	old  map[fsal.Key]place // Guarded by mu.
-	file *os.File           // Guarded by mu. Records of cur; nil without dir or after a failed write.
-	n    int                // Guarded by mu. Records in file.
-	buf  []byte             // Guarded by mu. The record that is written.
+	mu     sync.RWMutex
+	cur    map[fsal.Key]place // Guarded by mu.
+	old    map[fsal.Key]place // Guarded by mu.
+	before map[fsal.Key]place // Guarded by mu. What was in the place of one in cur: another name, or a former one.
+	file   *os.File           // Guarded by mu. Records of cur; nil without dir or after a failed write.
+	n      int                // Guarded by mu. Records in file.
+	buf    []byte             // Guarded by mu. The record that is written.
 }
 
 const (
@@ -57,7 +59,7 @@ const (
 
 func openPlaces(dir string, limit int, log *zap.Logger) (*places, error) {
 	p := &places{limit: limit, dir: dir, log: log,
-		cur: make(map[fsal.Key]place), old: make(map[fsal.Key]place)}
+		cur: make(map[fsal.Key]place), old: make(map[fsal.Key]place), before: make(map[fsal.Key]place)}
 	if dir == "" {
 		return p, nil
 	}
@@ -116,9 +118,20 @@ func (p *places) find(k fsal.Key) (place, bool) {
 	return pl, ok
 }
 
+// findBefore returns where the object of k, which find found, was seen before that.
+func (p *places) findBefore(k fsal.Key) (place, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	pl, ok := p.before[k]
+	return pl, ok
+}
+
 func (p *places) putLocked(k fsal.Key, pl place) {
 	if max(p.n, len(p.cur)) >= p.limit {
 		p.turnLocked()
+	}
+	if was, ok := p.cur[k]; ok && was != pl {
+		p.before[k] = was
 	}
 	pl.name = strings.Clone(pl.name) // it may lie in a directory block
 	p.cur[k] = pl
@@ -135,6 +148,7 @@ func (p *places) putLocked(k fsal.Key, pl place) {
 // turnLocked makes the current generation the old one.
 func (p *places) turnLocked() {
 	p.old, p.cur, p.n = p.cur, make(map[fsal.Key]place), 0
+	clear(p.before)
 	if p.file == nil {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/fsal"
 )
@@ -140,4 +141,44 @@ func FuzzPlace(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOtherName checks that an object that is found by the index stays as long as one
+// of two names in two directories does, whichever was seen last.
+func TestOtherName(t *testing.T) {
+	fs, dir := export(t, quirks{noOpens: true})
+	r := request(0)
+	expectNil(t, os.Mkdir(filepath.Join(dir, "d"), 0o755))
+	d, err := fs.top.Lookup(r, "d")
+	expectNil(t, err)
+	defer d.Put()
+	names := [...]struct {
+		dir  fsal.Node
+		name string
+	}{{fs.top, "a"}, {d, "b"}}
+	for gone := range names {
+		c, err := fs.top.Create(r, "a", fsal.CreateSpec{})
+		expectNil(t, err)
+		_, err = d.Link(r, c.Node, "b")
+		expectNil(t, err)
+		for i := range 6 {
+			at := names[(gone+1+i)%2] // the one that goes is seen last
+			n, err := at.dir.Lookup(r, at.name)
+			expectNil(t, err)
+			n.Put()
+		}
+		for i := range names {
+			at := names[(gone+i)%2]
+			if err := resolves(fs, c.Node.Key()); err != nil {
+				t.Errorf("%d names are gone, first %s: %v", i, names[gone].name, err)
+			}
+			_, err = at.dir.Unlink(r, at.name)
+			expectNil(t, err)
+		}
+		if err := resolves(fs, c.Node.Key()); err != unix.ESTALE {
+			t.Errorf("without a name: %v", err)
+		}
+		expectNil(t, c.File.Close())
+		c.Node.Put()
+	}
 }

@@ -37,13 +37,29 @@ func (fs *FS) findAt(k *fsal.Key, depth int) (int, error) {
 	return fs.findSeen(k, depth)
 }
 
-// findSeen opens the object of k where it was seen last, or under another name
-// in the same directory.
+// findSeen opens the object of k where it was seen last, or else before. The directories
+// above it are looked for where they were seen last: with a choice at each of them a
+// circle would be walked for ever.
 func (fs *FS) findSeen(k *fsal.Key, depth int) (int, error) {
 	seen, ok := fs.places.find(*k)
 	if !ok {
 		return -1, unix.ESTALE
 	}
+	fd, err := fs.findIn(k, &seen, depth)
+	if err != unix.ESTALE || depth < deepest {
+		return fd, err
+	}
+	if seen, ok = fs.places.findBefore(*k); ok {
+		if fd, err = fs.findIn(k, &seen, depth); err == nil {
+			fs.places.note(*k, seen.parent, seen.name, seen.ino)
+		}
+	}
+	return fd, err
+}
+
+// findIn opens the object of k where it was seen, or under another name in the same
+// directory.
+func (fs *FS) findIn(k *fsal.Key, seen *place, depth int) (int, error) {
 	dir := fs.root
 	if seen.parent != fs.top.key {
 		var err error
