@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that the tests use and that are missing, where it may.
 set -u
-packages=(gcc libc6-dev user-mode-linux iproute2 nftables nfs-common e2fsprogs mount git sqlite3 perl haproxy dpkg-dev chromium fonts-dejavu-core
+packages=(gcc libc6-dev user-mode-linux iproute2 nftables nfs-common nfs4-acl-tools acl e2fsprogs mount git sqlite3 perl haproxy dpkg-dev chromium fonts-dejavu-core
 	ceph-mon ceph-osd ceph-mds ceph-mgr ceph-fuse ceph-common python3-rados python3-cephfs libcephfs-dev librados-dev)
 
 missing=()
