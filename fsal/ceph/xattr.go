@@ -108,7 +108,7 @@ func (n *node) ListXattrs(r *fsal.Req) ([]string, error) {
 		if err != nil {
 			return nil, k.judge(err)
 		}
-		buf := make([]byte, size)
+		buf := make([]byte, max(size, 1)) // with no room the size is told again
 		size, err = k.m.Listxattr(&r.Cred, in, buf)
 		if err == syscall.ERANGE { // there are more by now
 			continue
