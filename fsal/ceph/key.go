@@ -45,5 +45,5 @@ func (fs *FS) parseKey(k *fsal.Key) (id vino, ok bool) {
 	id = vino{ino: binary.BigEndian.Uint64(b[keyFS+8:]), snap: binary.BigEndian.Uint64(b[keyFS:])}
 	foreign := [keyFS]byte(b[:keyFS]) != fs.fsid
 	private := id.ino < firstIno && id.ino != rootIno || id.ino == rootIno && fs.root.ino != rootIno
-	return id, !foreign && !private
+	return id, !foreign && !private && id.snap != 0 // which libcephfs aborts over
 }

@@ -24,8 +24,11 @@ type spare struct {
 func (s *spare) client(fs *FS) (*client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.c != nil {
+	switch {
+	case s.c != nil:
 		return s.c, nil
+	case fs.ctx.Err() != nil: // close looks for one after that
+		return nil, syscall.EAGAIN
 	}
 	c := newClient(fs, len(fs.clients))
 	if err := c.mount(); err != nil {
