@@ -77,7 +77,7 @@ func (s *subject) io(size int) (read, write pair) {
 		func(int) error { _, _, err := s.m.Read(f.in, f.fh, p, 0); return err }}
 	write = pair{fmt.Sprint("write", size>>10, "K"),
 		func(int) error { _, _, err := f.WriteAt(r, p, 0, fsal.Unstable); return err },
-		func(int) error { _, err := s.m.Write(0, f.in, f.fh, p, 0, fsal.Unstable); return err }}
+		func(int) error { _, _, err := s.m.Write(0, f.in, f.fh, p, 0, fsal.Unstable); return err }}
 	return read, write
 }
 

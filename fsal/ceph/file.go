@@ -142,7 +142,10 @@ func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (int, 
 		return 0, want, err
 	}
 	defer k.end()
-	n, err := k.m.Write(r.Cred.UID, in, fh, p, off, want)
+	n, lost, err := k.m.Write(r.Cred.UID, in, fh, p, off, want)
+	if lost {
+		f.n.fs.verifier.Add(1)
+	}
 	return n, want, k.judge(err)
 }
 
@@ -215,7 +218,9 @@ func (f *file) Close() error {
 		if f.locked.Load() {
 			m.Lock(f.fh, fsal.Unlock, 0, 0, f.owner)
 		}
-		m.Close(f.fh)
+		if m.Close(f.fh) != nil {
+			f.n.fs.verifier.Add(1)
+		}
 	})
 	f.n.fs.open.drop(f.n.id)
 	f.n.Put()

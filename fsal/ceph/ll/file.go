@@ -33,16 +33,19 @@ func (m *Mount) Read(in Inode, fh Fh, p []byte, off uint64) (n int, eof bool, er
 	return int(r), end != 0, nil
 }
 
-// Write writes p at off, as durable as sync says, on behalf of a user.
-func (m *Mount) Write(uid uint32, in Inode, fh Fh, p []byte, off uint64, sync fsal.Sync) (int, error) {
-	r := C.tg_write(m.p, in.p, fh.p, C.uint64_t(off), C.size_t(len(p)), (*C.char)(unsafe.Pointer(unsafe.SliceData(p))), C.uint32_t(uid), C.int(sync))
+// Write writes p at off, as durable as sync says, on behalf of a user. Where that fails,
+// lost says whether what was written before may be lost with it, as after Sync.
+func (m *Mount) Write(uid uint32, in Inode, fh Fh, p []byte, off uint64, sync fsal.Sync) (n int, lost bool, err error) {
+	var l C.int
+	r := C.tg_write(m.p, in.p, fh.p, C.uint64_t(off), C.size_t(len(p)), (*C.char)(unsafe.Pointer(unsafe.SliceData(p))), C.uint32_t(uid), C.int(sync), &l)
 	if r < 0 {
-		return 0, check(r)
+		return 0, l != 0, check(r)
 	}
-	return int(r), nil
+	return int(r), false, nil
 }
 
-// Sync makes durable what was written; 0 is said only while the client lives.
+// Sync makes durable what was written; 0 is said only while the client lives. That
+// libcephfs dropped what it could not write is said once for each Fh, by Sync or Close.
 func (m *Mount) Sync(in Inode, fh Fh) error { return check(C.tg_sync(m.p, in.p, fh.p, 0)) }
 
 var lockTypes = [...]C.int{fsal.Unlock: C.F_UNLCK, fsal.ReadLock: C.F_RDLCK, fsal.WriteLock: C.F_WRLCK}

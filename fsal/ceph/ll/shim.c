@@ -205,7 +205,11 @@ int tg_create(tg_mount *m, Inode *dir, TG_NAME(name), TG_WHO, uint32_t mode, int
 	if (r < 0)
 		return r;
 	c->after = version(m, dir);
-	return stat_of(m, *out, st);
+	if ((r = stat_of(m, *out, st)) < 0) {
+		ceph_ll_close(m, *fh);
+		ceph_ll_put(m, *out);
+	}
+	return r;
 }
 
 int tg_mknod(tg_mount *m, Inode *dir, TG_NAME(name), TG_WHO, uint32_t mode, uint64_t rdev,
@@ -334,7 +338,7 @@ static int disarm(tg_mount *m, Inode *in)
 	return r;
 }
 
-int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync)
+int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync, int *lost)
 {
 	int r = uid ? disarm(m, in) : 0;
 	if (r < 0)
@@ -343,6 +347,7 @@ int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char 
 	if (r < 0 || !sync)
 		return r;
 	int e = tg_sync(m, in, fh, sync == 1);
+	*lost = e < 0;
 	return e < 0 ? e : r;
 }
 
@@ -408,7 +413,7 @@ int tg_readdir(tg_mount *m, struct ceph_dir_result *d, unsigned want, struct tg_
 		struct tg_entry *e = &out[n];
 		int r = ceph_readdirplus_r(m, d, &de, &e->stat, want, 0, NULL);
 		if (r < 0)
-			return n ? n : r; // the next call meets it again
+			return r; // the next call would take it for the end
 		if (r == 0) {
 			*eof = 1;
 			break;

@@ -66,7 +66,7 @@ int tg_rename(tg_mount *m, Inode *dir, TG_NAME(name), Inode *new_dir, TG_NAME(ne
 
 int tg_open(tg_mount *m, Inode *in, TG_WHO, int flags, Fh **fh);
 int tg_read(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, char *buf, int *eof);
-int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync);
+int tg_write(tg_mount *m, Inode *in, Fh *fh, uint64_t off, size_t n, const char *buf, uint32_t uid, int sync, int *lost);
 int tg_sync(tg_mount *m, Inode *in, Fh *fh, int data_only);
 int tg_lock(tg_mount *m, Fh *fh, int type, uint64_t off, uint64_t n, uint64_t owner);
 int tg_testlock(tg_mount *m, Fh *fh, int *type, uint64_t *off, uint64_t *n, uint64_t owner);
