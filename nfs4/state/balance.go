@@ -18,24 +18,44 @@ func (ss *Session) Highest() (accepted, target uint32) {
 }
 
 // retire lets go of the slots above the target, once the client uses none of
-// them. highest is what the client says is the highest slot in use.
-func (ss *Session) retire(highest uint32) {
+// them. highest is what the client says is the highest slot in use, in a request
+// that it sent when it had the reply to one that began at that time: what began
+// later it may have sent later, too, and still wait for.
+func (ss *Session) retire(highest uint32, at int64) {
 	target := ss.target.Load()
 	accepted := ss.accepted.Load()
-	if target >= accepted || highest >= target || !ss.accepted.CompareAndSwap(accepted, target) {
+	if target >= accepted || highest >= target {
 		return
 	}
-	for i := range ss.slots[target:accepted] {
-		ss.slots[int(target)+i].retire()
+	above := ss.slots[target:accepted]
+	for i := range above {
+		if !above[i].before(at) {
+			return
+		}
+	}
+	if !ss.accepted.CompareAndSwap(accepted, target) {
+		return
+	}
+	for i := range above {
+		above[i].retire(at)
 	}
 }
 
-// retire drops the reply that the slot keeps. A client that uses the slot again
-// may go on counting or begin anew.
-func (sl *Slot) retire() {
+// before reports whether the slot's last request, if there was any, began before
+// that time.
+func (sl *Slot) before(at int64) bool {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	if !sl.busy {
+	return sl.session == nil || sl.begun < at
+}
+
+// retire drops the reply that the slot keeps, unless it is one to a request that
+// began since then. A client that uses the slot again may go on counting or begin
+// anew.
+func (sl *Slot) retire(at int64) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if !sl.busy && (sl.session == nil || sl.begun < at) {
 		sl.reply, sl.kept, sl.retired = nil, false, true
 	}
 }

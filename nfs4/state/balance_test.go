@@ -74,6 +74,23 @@ func TestSlotsShrink(t *testing.T) {
 	}
 }
 
+// A request may overtake others of its client: that one of these names no slot above
+// the target says nothing of what it met on its way.
+func TestOvertakenRetiresNothing(t *testing.T) {
+	e, all := crowd(t)
+	ss := all[0]
+	ss.run(t, using(0, 1, 0), nil)
+	e.balance()
+	ss.run(t, using(40, 1, 40), nil) // sent after the next
+	ss.run(t, using(0, 2, 0), nil)
+	if _, replay, err := ss.Begin(using(40, 1, 40), nil); string(replay) != "reply" || err != nil {
+		t.Errorf("a retry: %q, %v", replay, err)
+	}
+	ss.checkHighest(t, 63, 31)
+	ss.run(t, using(0, 3, 0), nil) // whose client has the reply to the one before
+	ss.checkHighest(t, 31, 31)
+}
+
 // A slot that was retired starts anew, or goes on, when sessions grow again.
 func TestSlotsGrow(t *testing.T) {
 	e, all := crowd(t)
@@ -84,6 +101,7 @@ func TestSlotsGrow(t *testing.T) {
 	}
 	e.balance()
 	ss.run(t, using(0, 1, 0), nil)
+	ss.run(t, using(0, 2, 0), nil)
 	ss.checkHighest(t, 31, 31)
 	for _, x := range all[1:] {
 		e.must("DESTROY_SESSION", e.DestroySession(x.ID, 0))
@@ -125,6 +143,7 @@ func TestBusySlotIsNotRetired(t *testing.T) {
 	sl := ss.begin(t, 50, 1)
 	e.balance()
 	ss.run(t, using(0, 1, 0), nil)
+	ss.run(t, using(0, 2, 0), nil)
 	ss.run(t, using(50, 1, 50), BadSlot)
 	sl.End([]byte("reply"), true)
 	if n := ss.running.Load() + ss.Client.running.Load(); n != 0 {

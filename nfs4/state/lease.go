@@ -7,7 +7,12 @@ import (
 	"time"
 )
 
-func (c *Client) renew() { c.renewed.Store(c.store.now()) }
+// renew renews the lease, and returns when it did.
+func (c *Client) renew() int64 {
+	now := c.store.now()
+	c.renewed.Store(now)
+	return now
+}
 
 // expired reports whether the lease ran out. A COMPOUND under way holds it.
 func (c *Client) expired() bool {

@@ -60,7 +60,7 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 		return nil, nil, Delay
 	}
 	if q.Slot < ss.target.Load() {
-		ss.retire(max(q.Slot, q.HighestSlot))
+		ss.retire(max(q.Slot, q.HighestSlot), sl.begun)
 	}
 	ss.running.Add(1)
 	ss.Client.running.Add(1)
@@ -74,9 +74,8 @@ func (ss *Session) Begin(q Request, dst []byte) (sl *Slot, replay []byte, err er
 		ss.leave()
 		return nil, nil, err
 	}
-	ss.Client.renew()
 	sl.session, sl.seq, sl.busy, sl.kept, sl.retired = ss, q.Sequence, true, false, false
-	sl.principal, sl.digest, sl.begun = q.Principal, q.Digest, ss.Client.renewed.Load()
+	sl.principal, sl.digest, sl.begun = q.Principal, q.Digest, ss.Client.renew()
 	return sl, nil, nil
 }
 
