@@ -3,31 +3,38 @@
 package ceph
 
 import (
-	"encoding/binary"
 	"syscall"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/ceph/ll"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
-// aclAttr holds an object's POSIX ACL as kernels write it. libcephfs goes by it in
+var _ fsal.ACLs = (*node)(nil)
+
+// list reads one of an inode's lists into room, as far as it fits; none if there is none.
+func (k *call) list(in ll.Inode, name string, room posixacl.List) (posixacl.List, error) {
+	text := make([]byte, 512)
+	size, err := k.m.Getxattr(&superuser, in, name, text)
+	if err == syscall.ERANGE {
+		text = make([]byte, maxValue)
+		size, err = k.m.Getxattr(&superuser, in, name, text)
+	}
+	switch {
+	case err == syscall.ENODATA || err == syscall.EOPNOTSUPP:
+		return nil, nil
+	case err != nil:
+		return nil, k.judge(err)
+	}
+	l, err := posixacl.ParseIn(room, text[:size])
+	if err != nil {
+		return nil, syscall.EIO
+	}
+	return l, nil
+}
+
+// Access is what the mode gives, or the list where there is one: libcephfs goes by it in
 // all it does, but does not tell what it would allow.
-const aclAttr = "system.posix_acl_access"
-
-// The tags of an ACL's entries.
-const (
-	aclUser    = 0x02
-	aclMembers = 0x04
-	aclGroup   = 0x08
-	aclMask    = 0x10
-	aclOther   = 0x20
-)
-
-const (
-	aclHeader = 4
-	aclEntry  = 8 // tag, permissions, and in 4 bytes whose
-)
-
-// Access is what the mode gives, or the ACL where there is one.
 func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 	k, in, err := n.begin(r)
 	if err != nil {
@@ -41,45 +48,87 @@ func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 	if r.Cred.UID == 0 || r.Cred.UID == a.UID || a.Type == fsal.Symlink {
 		return permitted(&r.Cred, &a) & want, nil
 	}
-	var buf [aclHeader + 64*aclEntry]byte
-	acl := buf[:]
-	size, err := k.m.Getxattr(&superuser, in, aclAttr, acl)
-	if err == syscall.ERANGE {
-		acl = make([]byte, maxValue)
-		size, err = k.m.Getxattr(&superuser, in, aclAttr, acl)
-	}
+	var room [64]posixacl.Entry
+	l, err := k.list(in, posixacl.AccessAttr, room[:])
 	switch {
-	case err == syscall.ENODATA || err == syscall.EOPNOTSUPP:
-		return permitted(&r.Cred, &a) & want, nil
 	case err != nil:
-		return 0, k.judge(err)
+		return 0, err
+	case len(l) == 0:
+		return permitted(&r.Cred, &a) & want, nil
 	}
-	return listed(&r.Cred, a.GID, acl[:size]) & want, nil
+	perm := l.Permit(r.Cred.UID, false, a.GID, func(gid uint32) bool { return member(&r.Cred, gid) })
+	return accessOf(uint32(perm)) & want, nil
 }
 
-// listed is what an ACL gives to somebody who is neither the owner nor the superuser.
-func listed(c *fsal.Cred, gid uint32, acl []byte) fsal.Access {
-	mask, other := uint16(7), uint16(0)
-	var user, group uint16
-	var named, belongs bool
-	for b := acl[min(aclHeader, len(acl)):]; len(b) >= aclEntry; b = b[aclEntry:] {
-		tag, perm, id := binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:]), binary.LittleEndian.Uint32(b[4:])
-		switch {
-		case tag == aclUser && id == c.UID:
-			user, named = perm, true
-		case tag == aclMembers && member(c, gid), tag == aclGroup && member(c, id):
-			group, belongs = group|perm, true
-		case tag == aclMask:
-			mask = perm
-		case tag == aclOther:
-			other = perm
+// ACL reads both lists.
+func (n *node) ACL(r *fsal.Req) (acl posixacl.ACL, err error) {
+	if n.typ == fsal.Symlink {
+		return acl, syscall.EOPNOTSUPP
+	}
+	k, in, err := n.begin(r)
+	if err != nil {
+		return acl, err
+	}
+	defer k.end()
+	if acl.Access, err = k.list(in, posixacl.AccessAttr, nil); err != nil {
+		return acl, err
+	}
+	if n.typ == fsal.Directory {
+		if acl.Default, err = k.list(in, posixacl.DefaultAttr, nil); err != nil {
+			return posixacl.ACL{}, err
 		}
 	}
-	switch {
-	case named:
-		return accessOf(uint32(user & mask))
-	case belongs:
-		return accessOf(uint32(group & mask))
+	if len(acl.Access) == 0 {
+		var a fsal.Attr
+		err = k.judge(k.m.Getattr(in, &a))
+		acl.Access = posixacl.OfMode(a.Mode)
 	}
-	return accessOf(uint32(other))
+	return acl, err
+}
+
+// SetACL has libcephfs judge who may, and keep the mode as the list has it.
+func (n *node) SetACL(r *fsal.Req, acl posixacl.ACL) (a fsal.Attr, err error) {
+	switch {
+	case n.typ == fsal.Symlink:
+		return a, syscall.EOPNOTSUPP
+	case !acl.Valid(n.typ == fsal.Directory):
+		return a, syscall.EINVAL
+	case n.id.snap != ll.Head:
+		return a, syscall.EROFS
+	}
+	k, in, err := n.begin(r)
+	if err != nil {
+		return a, err
+	}
+	defer k.end()
+	k.changing(n.id)
+	if len(acl.Access) > 0 {
+		err = k.setAccess(in, &r.Cred, acl.Access)
+	}
+	switch {
+	case err != nil || n.typ != fsal.Directory:
+	case len(acl.Default) > 0:
+		_, err = k.m.Setxattr(&r.Cred, in, posixacl.DefaultAttr, acl.Default.Append(nil), 0)
+	default:
+		if _, err = k.m.Removexattr(&r.Cred, in, posixacl.DefaultAttr); err == syscall.ENODATA {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = k.m.Getattr(in, &a)
+	}
+	return a, k.judge(err)
+}
+
+// setAccess sets a list. As chmod does, it takes a setgid bit from who is not in the
+// group; libcephfs leaves that to chmod.
+func (k *call) setAccess(in ll.Inode, c *fsal.Cred, l posixacl.List) error {
+	if _, err := k.m.Setxattr(c, in, posixacl.AccessAttr, l.Append(nil), 0); err != nil {
+		return err
+	}
+	var a fsal.Attr
+	if err := k.m.Getattr(in, &a); err != nil || c.UID == 0 || a.Mode&syscall.S_ISGID == 0 || member(c, a.GID) {
+		return err
+	}
+	return k.m.Setattr(c, in, &fsal.SetAttr{Mask: fsal.SetMode, Mode: a.Mode &^ syscall.S_ISGID}, &a)
 }

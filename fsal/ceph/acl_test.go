@@ -3,12 +3,15 @@
 package ceph
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
 // TestACL has another client of CephFS give a file an ACL, and compares what Access
@@ -39,6 +42,13 @@ fs.setxattr(%q, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struc
 	if a, err := c.Node.Getattr(request(0)); err != nil || a.Mode != 0o660 {
 		t.Errorf("the mode is %o, want the mask in the group's place: %v", a.Mode, err)
 	}
+	want := posixacl.List{
+		{Tag: posixacl.UserObj, Perm: 6}, {Tag: posixacl.User, Perm: 6, ID: 1000}, {Tag: posixacl.User, Perm: 1, ID: 1001},
+		{Tag: posixacl.GroupObj, Perm: 4}, {Tag: posixacl.Group, Perm: 6, ID: 2000}, {Tag: posixacl.Mask, Perm: 6}, {Tag: posixacl.Other},
+	}
+	if acl, err := c.Node.(fsal.ACLs).ACL(request(0)); err != nil || !slices.Equal(acl.Access, want) {
+		t.Errorf("it is %v: %v", acl, err)
+	}
 	const both = fsal.MayRead | fsal.MayWrite
 	for _, y := range []struct {
 		what string
@@ -67,6 +77,45 @@ fs.setxattr(%q, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struc
 			}
 		}
 	}
+}
+
+// TestACLElsewhere checks that another client of CephFS sees what is set here, in the
+// form that kernels write.
+func TestACLElsewhere(t *testing.T) {
+	x := newRig(t, 1)
+	fs := x.open()
+	defer fs.Retire()
+	root := x.root(fs)
+	defer root.Put()
+	access := posixacl.List{
+		{Tag: posixacl.UserObj, Perm: 7}, {Tag: posixacl.User, Perm: 5, ID: 1000}, {Tag: posixacl.GroupObj, Perm: 5},
+		{Tag: posixacl.Mask, Perm: 5}, {Tag: posixacl.Other},
+	}
+	seen := func(name string, want []byte) {
+		t.Helper()
+		out, err := shared.Python(fmt.Sprintf(`
+fs.conf_set("client_acl_type", "posix_acl")
+try:
+    print(fs.getxattr(%q, %q).hex(), end="")
+except cephfs.NoData:
+    pass
+`, x.cfg.Path, name))
+		if err != nil || out != hex.EncodeToString(want) {
+			t.Errorf("%s is %s, want %x: %v", name, out, want, err)
+		}
+	}
+	lists := root.(fsal.ACLs)
+	a, err := lists.SetACL(request(0), posixacl.ACL{Access: access, Default: access})
+	if err != nil || a.Mode != 0o750 {
+		t.Fatalf("mode %o: %v", a.Mode, err)
+	}
+	seen(posixacl.AccessAttr, access.Append(nil))
+	seen(posixacl.DefaultAttr, access.Append(nil))
+	if _, err = lists.SetACL(request(0), posixacl.ACL{Access: posixacl.OfMode(0o711)}); err != nil {
+		t.Fatal(err)
+	}
+	seen(posixacl.AccessAttr, nil)
+	seen(posixacl.DefaultAttr, nil)
 }
 
 // TestPin pins a directory to an MDS rank, which only the superuser may.

@@ -46,16 +46,14 @@ func allowed(c *fsal.Cred, set *fsal.SetAttr) error {
 	return nil
 }
 
-// dress gives a new object what making it did not. Nobody else is asked for
-// permission, but a setgid bit is for its members.
+// dress gives a new object what making it did not: of its mode, the set-id bits. The
+// directory's default list may have left less of the others than was asked for. Nobody
+// else is asked for permission, but a setgid bit is for its members.
 func (n *node) dress(k *call, in ll.Inode, c *fsal.Cred, st *ll.Stat, set fsal.SetAttr) (fsal.SetMask, error) {
 	asked := set.Mask
-	mode := modeOf(&set)
-	if set.Mask&fsal.SetMode != 0 && st.Mode&0o7777 == mode || st.Type == fsal.Symlink {
+	ids := modeOf(&set) & setIDs
+	if set.Mode = st.Mode&0o7777 | ids; ids == 0 || st.Type == fsal.Symlink {
 		set.Mask &^= fsal.SetMode
-	}
-	if st.Type == fsal.Directory && set.Mask&fsal.SetMode != 0 {
-		set.Mode = mode | st.Mode&syscall.S_ISGID // handed down
 	}
 	for _, same := range [...]struct {
 		set fsal.SetMask

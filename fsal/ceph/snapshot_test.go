@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/posixacl"
 )
 
 // put is a file that anybody may use, with a text.
@@ -86,6 +87,10 @@ func TestSnapshot(t *testing.T) {
 	below := x.walk(snap, "d")
 	for _, dir := range []fsal.Node{all, snap, below} {
 		x.unchanging(dir, f, live)
+		a, err := dir.Getattr(r)
+		if acl, e := dir.(fsal.ACLs).ACL(r); err != nil || e != nil || acl.Access.Mode() != a.Mode&0o777 {
+			t.Errorf("mode %o: %v, %v: %v", a.Mode, err, acl, e)
+		}
 	}
 
 	keys := []fsal.Key{all.Key(), snap.Key(), f.Key()}
@@ -119,11 +124,15 @@ func (x rig) unchanging(dir, f, live fsal.Node) {
 		"chmod":               func() error { return set(f, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o600}) },
 		"chmod the directory": func() error { return set(dir, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o700}) },
 
-		"create":    func() error { _, err := dir.Create(r, "g", fsal.CreateSpec{Open: rw}); return err },
-		"mkdir":     func() error { _, _, _, err := dir.Make(r, "g", d); return err },
-		"unlink":    func() error { _, err := dir.Unlink(r, "f"); return err },
-		"rename":    func() error { _, _, err := dir.Rename(r, "f", dir, "g"); return err },
-		"link":      func() error { _, err := dir.Link(r, live, "g"); return err },
+		"create": func() error { _, err := dir.Create(r, "g", fsal.CreateSpec{Open: rw}); return err },
+		"mkdir":  func() error { _, _, _, err := dir.Make(r, "g", d); return err },
+		"unlink": func() error { _, err := dir.Unlink(r, "f"); return err },
+		"rename": func() error { _, _, err := dir.Rename(r, "f", dir, "g"); return err },
+		"link":   func() error { _, err := dir.Link(r, live, "g"); return err },
+		"set ACL": func() error {
+			_, err := dir.(fsal.ACLs).SetACL(r, posixacl.ACL{Access: posixacl.OfMode(0o700)})
+			return err
+		},
 		"set xattr": func() error { _, err := f.(fsal.Xattrs).SetXattr(r, "a", []byte("b"), fsal.XattrEither); return err },
 	} {
 		if err := change(); err != syscall.EROFS {
