@@ -100,6 +100,9 @@ func (t *exportTable) attachEach(publish func([]nfs4.Export) error) error {
 		}
 	}
 	if err := publish(t.offers(nil, nil)); err != nil {
+		for x, fs := range opened { // are closed as any
+			t.note(x, fs, nil)
+		}
 		return err
 	}
 	for x, fs := range opened {

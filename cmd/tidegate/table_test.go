@@ -233,6 +233,25 @@ func TestAttachWithout(t *testing.T) {
 	})
 }
 
+// After a start that is refused all file systems are left to the next.
+func TestAttachRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ends endings
+		table := newExportTable(func(_ context.Context, x exportSpec) (fsal.FS, error) {
+			return leased{mem.New(mem.Config{}), x.pseudo, &ends, nil}, nil
+		}, zap.NewNop())
+		mustSet(t, table, memSpec(1), memSpec(2))
+		synctest.Wait()
+		if err := table.attach(func([]nfs4.Export) error { return errors.New("no") }); err == nil || err.Error() != "no" {
+			t.Error(err)
+		}
+		table.Close()
+		if got := slices.Sorted(slices.Values(ends.said())); !slices.Equal(got, []string{"/1 closed", "/2 closed"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // shy is a file system that does not tell what it is like until it may.
 type shy struct {
 	fsal.FS

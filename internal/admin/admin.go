@@ -67,7 +67,7 @@ func Body[T any](q *http.Request) (body T, err error) {
 const readTimeout = 10 * time.Second
 
 // lastAnswers bounds how long the end waits for the answers under way.
-const lastAnswers = 15 * time.Second
+const lastAnswers = 10 * time.Second
 
 // Serve answers requests on l until ctx ends, which ends the contexts of those under
 // way, too, and returns when they are answered.
