@@ -55,19 +55,48 @@ func TestFailedAcknowledgement(t *testing.T) {
 	}
 }
 
-// A removal that failed may have happened all the same: the client is put on record
-// again before it is given anything.
-func TestFailedRemoval(t *testing.T) {
+// A removal or a loss that storage refused may be on record all the same: the client
+// is put there again before it is given anything.
+func TestUncertainRecord(t *testing.T) {
+	for name, change := range map[string]func(*Client) error{
+		"removal":      func(a *Client) error { return a.Remove(ctx) },
+		"revocation":   func(a *Client) error { return a.Revoke(ctx, "x") },
+		"FREE_STATEID": func(a *Client) error { return a.Acknowledge(ctx, func(string) bool { return false }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, s *server, disk *recoverytest.Disk) {
+				a := s.holder("a")
+				s.want("revocation", a.Revoke(ctx, "y"), nil)
+				disk.Fail(func(string, string) error { return syscall.EIO })
+				s.want("without storage", change(a), Delay)
+				s.want("new state without storage", grant(a, NewState, false), Delay)
+				disk.Fail(nil)
+				before := disk.Calls("Put")
+				for range 2 {
+					s.want("new state", grant(a, NewState, false), nil)
+				}
+				if n := disk.Calls("Put") - before; n != 1 {
+					t.Errorf("put on record %d times, want once", n)
+				}
+			})
+		})
+	}
+}
+
+// Also whose record is uncertain at the end of the grace period is marked as one who
+// missed it.
+func TestUncertainMissesGrace(t *testing.T) {
 	run(t, func(t *testing.T, s *server, disk *recoverytest.Disk) {
-		a := s.holder("a")
-		disk.Fail(func(call, _ string) error { return syscall.EIO })
-		s.want("removal", a.Remove(ctx), Delay)
+		s.holder("a")
+		s.restart()
+		a := s.reclaimer("a")
+		disk.Fail(func(string, string) error { return syscall.EIO })
+		s.want("revocation without storage", a.Revoke(ctx, "x"), Delay)
 		disk.Fail(nil)
-		before := disk.Calls("Put")
-		s.want("new state", grant(a, NewState, false), nil)
-		if n := disk.Calls("Put") - before; n != 1 {
-			t.Errorf("put on record %d times, want once", n)
-		}
+		<-time.After(DefaultPeriod)
+		s.phase(Steady)
+		s.restart()
+		s.want("reclaim", grant(s.Admit("a", "", ""), Reclaim, false), NoGrace)
 	})
 }
 

@@ -211,6 +211,7 @@ func (cl *Client) amend(ctx context.Context, revoked bool, handles []string) err
 	err := cl.put(ctx, cl.record())
 	if err != nil {
 		cl.revoked, cl.handles = wasRevoked, before
+		cl.flags.And(^uint32(recorded)) // as it was: that is for Record
 	}
 	return err
 }

@@ -212,9 +212,11 @@ const marksAtOnce = 64
 
 func (cl *Client) markIncomplete(ctx context.Context) error {
 	return cl.change(ctx, nil, func() error {
-		flags := cl.flags.Load()
-		cl.incomplete = flags&complete == 0
-		if flags&(recorded|complete) != recorded {
+		if cl.flags.Load()&complete != 0 {
+			return nil
+		}
+		cl.incomplete = true
+		if !cl.own.stored.Load() {
 			return nil
 		}
 		return cl.put(ctx, cl.record())
