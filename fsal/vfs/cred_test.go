@@ -230,3 +230,29 @@ func TestUmask(t *testing.T) {
 		}
 	}
 }
+
+// TestSuperuserOfAnyGroup checks that the superuser may what it may, whatever its group.
+func TestSuperuserOfAnyGroup(t *testing.T) {
+	fs, dir := export(t, quirks{})
+	able(t, fs)
+	name := filepath.Join(dir, "f")
+	if err := first(os.WriteFile(name, nil, 0o600), os.Chown(name, 1000, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := fs.top.Lookup(request(0), "f")
+	expectNil(t, err)
+	defer n.Put()
+	const all = fsal.MayRead | fsal.MayWrite
+	for _, gid := range []uint32{0, 100} {
+		r := &fsal.Req{Context: t.Context(), Cred: fsal.Cred{GID: gid}}
+		if have, err := n.Access(r, all); have != all || err != nil {
+			t.Errorf("group %d: may %b, %v", gid, have, err)
+		}
+		f, err := n.Open(r, rw)
+		if err != nil {
+			t.Errorf("group %d: open: %v", gid, err)
+			continue
+		}
+		expectNil(t, f.Close())
+	}
+}
