@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,11 +19,7 @@ func TestACL(t *testing.T) {
 	if *peer {
 		t.Skip("nfs-ganesha has no access control lists over a directory")
 	}
-	for _, prog := range []string{"nfs4_setfacl", "getfacl"} {
-		if _, err := exec.LookPath(prog); err != nil {
-			t.Skip("no access control lists: ", err)
-		}
-	}
+	needPrograms(t, "nfs4_setfacl", "getfacl")
 	t.Parallel()
 	dir := hostDir(t)
 	s, c := startServer(t, export{dir, "/vfs"}), bootClient(t)
@@ -34,6 +32,38 @@ func TestACL(t *testing.T) {
 		return string(out)
 	})
 	c.run("/bin/umount", "/mnt")
+}
+
+// cephACL has a client of CephFS see them.
+func cephACL(x cephRig) {
+	needPrograms(x.T, "nfs4_setfacl")
+	accessLists(x.c, func(name string) string {
+		out, err := x.cluster.Python(fmt.Sprintf(`
+import struct
+fs.conf_set("client_acl_type", "posix_acl")
+tags = {1: "user:", 2: "user:%%d", 4: "group:", 8: "group:%%d", 16: "mask:", 32: "other:"}
+for before, attribute in ("", "system.posix_acl_access"), ("default:", "system.posix_acl_default"):
+    try:
+        acl = fs.getxattr(%q, attribute)
+    except cephfs.NoData:
+        continue
+    for tag, perm, id in struct.iter_unpack("<HHI", acl[4:]):
+        who = tags[tag] %% id if "%%" in tags[tag] else tags[tag]
+        print("%%s%%s:%%s" %% (before, who, "".join(c if perm & bit else "-" for c, bit in (("r", 4), ("w", 2), ("x", 1)))))
+`, path.Join(x.dir, name)))
+		x.must("the list of "+name, err)
+		return out
+	})
+}
+
+// needPrograms skips the test where this host lacks one of them.
+func needPrograms(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, prog := range programs {
+		if _, err := exec.LookPath(prog); err != nil {
+			t.Skip("no access control lists: ", err)
+		}
+	}
 }
 
 // Users of the guest: one whom lists name, and one whom they do not.

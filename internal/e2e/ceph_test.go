@@ -41,6 +41,7 @@ func TestCeph(t *testing.T) {
 		{"one rank", cephDelegated, "vers=4.2,nconnect=4", cephOneRank},
 		{"conformance", cephPlain, "vers=4.2", cephConformance},
 		{"coherence", cephPlain, "vers=4.2", cephCoherence},
+		{"lists", cephPlain, "vers=4.2", cephACL},
 		{"delegations", cephDelegated, "vers=4.2", cephDelegations},
 		{"eviction", cephPlain, "vers=4.2,write=eager", cephEvictions},
 		{"eviction with delegations", cephDelegated, "vers=4.2,write=eager", cephEvictions},
