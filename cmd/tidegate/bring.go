@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,8 +43,12 @@ func retire(fs fsal.FS) error {
 	return fs.Close()
 }
 
-// opensAtOnce bounds how many file systems are opened at the same time.
-const opensAtOnce = 16
+// opensAtOnce bounds how many file systems are opened at the same time. One that takes
+// longer than openTime does not count any more: it may hang, and so may many.
+const (
+	opensAtOnce = 16
+	openTime    = 30 * time.Second
+)
 
 const (
 	retryFirst = time.Second
@@ -149,7 +154,9 @@ func (t *exportTable) openWhole(ctx context.Context, spec exportSpec) (fsal.FS, 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-t.opening }()
+	leave := sync.OnceFunc(func() { <-t.opening })
+	defer leave()
+	defer time.AfterFunc(openTime, leave).Stop()
 	fs, err := t.open(ctx, spec)
 	if err != nil {
 		return nil, err

@@ -112,9 +112,8 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool, ha
 	defer tellAt(s.monitor, g.monitor, g.log)()
 	defer startWatchdog(ctx, g.rpc, s.minors[0], g.log)()
 	failed := accept(ctx, g, listeners)
-	defer context.AfterFunc(ctx, g.monitor.Draining)() // after Serving, if it is at once
 	wait := attend(ctx, g, ctl, socket, hangup)
-	err = run(ctx, g.rpc, failed, g.log)
+	err = run(ctx, g, failed)
 	stop()
 	wait()
 	return cmp.Or(err, context.Cause(life))
@@ -289,20 +288,21 @@ func accept(ctx context.Context, g *gateway, listeners []net.Listener) (failed <
 }
 
 // run waits until ctx ends or a listener fails, then drains.
-func run(ctx context.Context, srv *rpc.Server, failed <-chan error, log *zap.Logger) error {
+func run(ctx context.Context, g *gateway, failed <-chan error) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		log.Info("stopping")
+		g.log.Info("stopping")
 	case err = <-failed:
-		log.Error("listener failed", zap.Error(err))
+		g.log.Error("listener failed", zap.Error(err))
 		err = failure{err}
 	}
+	g.monitor.Draining()
 	daemon.SdNotify(false, daemon.SdNotifyStopping)
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if stopErr := srv.Shutdown(drain); stopErr != nil {
-		log.Warn("requests were cut off", zap.Error(stopErr))
+	if stopErr := g.rpc.Shutdown(drain); stopErr != nil {
+		g.log.Warn("requests were cut off", zap.Error(stopErr))
 	}
 	return err
 }

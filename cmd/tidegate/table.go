@@ -21,7 +21,7 @@ import (
 // export are told to come again, and the others are served.
 type exportTable struct {
 	open    func(context.Context, exportSpec) (fsal.FS, error)
-	opening chan struct{} // holds one for each open under way
+	opening chan struct{} // holds one for each open under way that counts
 	hosts   *export.Hosts
 	log     *zap.Logger
 	ctx     context.Context // of all tries and of hosts

@@ -47,6 +47,39 @@ func TestCloseHung(t *testing.T) {
 	})
 }
 
+// However many file systems hang, others are opened.
+func TestOpenBesideHung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := make(chan struct{})
+		table := newExportTable(func(_ context.Context, x exportSpec) (fsal.FS, error) {
+			if x.id != 1 {
+				<-hung
+			}
+			return mem.New(mem.Config{}), nil
+		}, zap.NewNop())
+		var specs []exportSpec
+		for id := range uint32(2 * opensAtOnce) {
+			specs = append(specs, memSpec(id+2))
+		}
+		mustSet(t, table, specs...)
+		synctest.Wait()
+		mustSet(t, table, append(specs, memSpec(1))...)
+		began := time.Now()
+		for synctest.Wait(); !table.any(); synctest.Wait() {
+			if time.Sleep(time.Second); time.Since(began) > 3*openTime {
+				t.Error("none is opened")
+				break
+			}
+		}
+		close(hung)
+		synctest.Wait()
+		if missing := table.missing(); len(missing) != 0 {
+			t.Errorf("missing are %q", missing)
+		}
+		table.Close()
+	})
+}
+
 func memSpec(id uint32) exportSpec {
 	return exportSpec{id: id, pseudo: fmt.Sprint("/", id), source: source{kind: config.MEM}}
 }
