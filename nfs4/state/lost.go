@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -41,7 +42,7 @@ func (d *Delegation) patience(lease time.Duration) time.Duration {
 type losses struct {
 	files  []string // their handles on record
 	opens  []*Open
-	locks  []*Locks
+	locks  []*Open // by which they were locked
 	delegs []*Delegation
 }
 
@@ -52,8 +53,8 @@ func (x *losses) take(ctx context.Context, c *Client) error {
 		for _, o := range x.opens {
 			o.withdraw()
 		}
-		for _, l := range x.locks {
-			l.revoke()
+		for _, o := range x.locks {
+			o.loseLocks()
 		}
 		for _, d := range x.delegs {
 			d.revoke()
@@ -98,10 +99,12 @@ func (f *File) findLosses(now int64, of func(*Client) *losses) {
 	defer f.locking.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for owner, l := range f.lockers {
-		if f.ranges.Holds(owner) {
-			x := of(owner.client)
-			x.files, x.locks = append(x.files, string(f.key.handle())), append(x.locks, l)
+	seen := make(map[*Open]bool)
+	for l := range f.ranges.All() {
+		if o := f.lockers[l.Owner].open; !seen[o] {
+			seen[o] = true
+			x := of(o.client)
+			x.files, x.locks = append(x.files, string(f.key.handle())), append(x.locks, o)
 		}
 	}
 	for _, d := range f.delegs {
@@ -115,20 +118,39 @@ func (f *File) findLosses(now int64, of func(*Client) *losses) {
 	}
 }
 
-// revoke takes from the client the locks that are on record as lost, if it has
-// them still. Their stateid answers so until the client frees it.
-func (l *Locks) revoke() {
-	o := l.open
+// loseLocks takes from the client the locks that came by o, which are on record as
+// lost, if it has them still. The stateids of their owners answer so until the client
+// frees them.
+func (o *Open) loseLocks() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	f := o.file
 	f.locking.Lock()
-	held := f.holds(l.owner) && o.release(l)
-	if held {
+	defer f.locking.Unlock()
+	f.mu.Lock()
+	holding := make(map[lockOwner]bool)
+	for l := range f.ranges.All() {
+		if f.lockers[l.Owner].open == o {
+			holding[l.Owner] = true
+		}
+	}
+	change := f.ranges.RemoveOwners(func(owner lockOwner) bool { return holding[owner] })
+	var lost []*Locks
+	o.locks = slices.DeleteFunc(o.locks, func(l *Locks) bool {
+		if holding[l.owner] {
+			delete(f.lockers, l.owner)
+			lost = append(lost, l)
+		}
+		return holding[l.owner]
+	})
+	f.mu.Unlock()
+	if len(lost) == 0 {
+		return
+	}
+	o.client.store.count.locks.Add(int64(change))
+	for _, l := range lost {
+		l.closeFile()
 		o.client.markRevoked(&l.entry, AdminRevoked, statusAdminRevoked)
 	}
-	f.locking.Unlock()
-	o.mu.Unlock()
-	if held {
-		f.wake(o.client.store)
-	}
+	f.wake(o.client.store)
 }

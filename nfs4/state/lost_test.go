@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,5 +141,29 @@ func TestPatience(t *testing.T) {
 				t.Errorf("lease %v, fenced %v: revoked after %v", tt.lease, tt.fenced, took)
 			}
 		})
+	}
+}
+
+// A client with a great many lock-owners on a file does not hold up a file system
+// that has lost its locks: the time for each does not grow with their number.
+func TestLoseManyLocks(t *testing.T) {
+	each := func(n int) time.Duration {
+		e, _ := withPhone(t, nil)
+		c := e.client("c")
+		open := e.open(c, "o", 1, both, 0)
+		for i := range n {
+			e.lock(c, e.locking(open, fmt.Sprint("owner ", i), true, uint64(2*i), uint64(2*i)))
+		}
+		began := time.Now()
+		e.must("Lose", e.Lose(ctx, 1))
+		took := time.Since(began)
+		if s := e.Stats(); s.Locks != 0 || c.Status() != statusAdminRevoked {
+			t.Errorf("%d locks are left, status %#x", s.Locks, c.Status())
+		}
+		return took / time.Duration(n)
+	}
+	const few, many = 500, 16_000
+	if few, many := min(each(few), each(few), each(few)), min(each(many), each(many)); many > 8*few {
+		t.Errorf("%v for each of many, %v for each of few", many, few)
 	}
 }
