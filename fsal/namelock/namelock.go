@@ -3,51 +3,98 @@
 package namelock
 
 import (
+	"cmp"
 	"hash/maphash"
+	"strings"
 	"sync"
 )
 
-// Locks are for all names of a file system; some names share one. Of two names the
-// lock with the lower number is taken first. The zero value is not usable.
+// Locks are for all names of a file system, each of which has its own: a change may take
+// as long as it likes. Of two the lesser name's is taken first. The zero value is not
+// usable.
 type Locks struct {
-	seed maphash.Seed
-	mu   [256]sync.Mutex
+	seed    maphash.Seed
+	stripes [64]stripe
+}
+
+type stripe struct {
+	mu    sync.Mutex
+	locks map[name]*Lock // Guarded by mu. Those that somebody uses.
+}
+
+type name struct {
+	dir  uint64
+	text string
+}
+
+func (a name) less(b name) bool {
+	return cmp.Or(cmp.Compare(a.dir, b.dir), strings.Compare(a.text, b.text)) < 0
+}
+
+// Lock is a name's.
+type Lock struct {
+	name  name
+	mu    sync.Mutex // never taken under the stripe's
+	users int        // Guarded by the stripe's mu. Who holds it or waits for it.
 }
 
 // New returns Locks that nobody holds.
-func New() *Locks { return &Locks{seed: maphash.MakeSeed()} }
+func New() *Locks {
+	l := &Locks{seed: maphash.MakeSeed()}
+	for i := range l.stripes {
+		l.stripes[i].locks = map[name]*Lock{}
+	}
+	return l
+}
 
-func (l *Locks) number(dir uint64, name string) int {
-	const golden = 0x9e3779b97f4a7c15
-	h := maphash.String(l.seed, name) ^ dir*golden
-	return int(h >> 32 % uint64(len(l.mu)))
+func (l *Locks) stripe(n name) *stripe {
+	return &l.stripes[maphash.Comparable(l.seed, n)%uint64(len(l.stripes))]
 }
 
 // Lock locks a name in the directory with a number, and returns what Unlock takes.
-func (l *Locks) Lock(dir uint64, name string) int {
-	n := l.number(dir, name)
-	l.mu[n].Lock()
-	return n
+func (l *Locks) Lock(dir uint64, text string) *Lock { return l.lock(name{dir, text}) }
+
+func (l *Locks) lock(n name) *Lock {
+	s := l.stripe(n)
+	s.mu.Lock()
+	k := s.locks[n]
+	if k == nil {
+		k = &Lock{name: n}
+		s.locks[n] = k
+	}
+	k.users++
+	s.mu.Unlock()
+	k.mu.Lock()
+	return k
 }
 
 // Unlock ends what Lock began.
-func (l *Locks) Unlock(n int) { l.mu[n].Unlock() }
+func (l *Locks) Unlock(k *Lock) {
+	k.mu.Unlock()
+	s := l.stripe(k.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k.users--; k.users == 0 {
+		delete(s.locks, k.name)
+	}
+}
 
 // LockBoth locks two names, and returns what UnlockBoth takes.
-func (l *Locks) LockBoth(dir uint64, name string, newDir uint64, newName string) (a, b int) {
-	a, b = l.number(dir, name), l.number(newDir, newName)
-	a, b = min(a, b), max(a, b)
-	l.mu[a].Lock()
-	if b != a {
-		l.mu[b].Lock()
+func (l *Locks) LockBoth(dir uint64, text string, newDir uint64, newText string) (a, b *Lock) {
+	m, n := name{dir, text}, name{newDir, newText}
+	if n.less(m) {
+		m, n = n, m
 	}
-	return a, b
+	if a = l.lock(m); m == n {
+		return a, a
+	}
+	return a, l.lock(n)
 }
 
 // UnlockBoth ends what LockBoth began.
-func (l *Locks) UnlockBoth(a, b int) {
-	l.mu[a].Unlock()
+func (l *Locks) UnlockBoth(a, b *Lock) {
+	l.Unlock(a)
 	if b != a {
-		l.mu[b].Unlock()
+		l.Unlock(b)
 	}
 }
