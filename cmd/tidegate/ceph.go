@@ -25,7 +25,7 @@ func openCeph(x exportSpec, s *settings, log *zap.Logger) (fsal.FS, error) {
 	runtime.GOMAXPROCS(max(cephThreads, runtime.GOMAXPROCS(0)))
 	c := x.source.ceph
 	return asFS(ceph.Open(ceph.Config{
-		Conf: c.conf, User: c.user, Key: c.key, FS: c.name, Path: c.path, Clients: s.cephClients,
+		Conf: c.conf, User: c.user, Key: c.key, FS: c.name, Path: c.path, Clients: s.cephClients, Late: s.cephLate,
 		Identity: ceph.Identity(node, x.id), Log: log,
 	}))
 }

@@ -47,6 +47,7 @@ type gateway struct {
 
 // newGateway reads the configuration. Errors are for a person to mend.
 func newGateway(ctx context.Context, flags settings, given func(string) bool) (*gateway, error) {
+	flags.cephLate = new(atomic.Int64)
 	g := &gateway{
 		flags: flags, given: given, objects: newObjects(), began: time.Now(),
 		asked: make(chan struct{}, 1),

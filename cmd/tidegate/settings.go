@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,7 +40,8 @@ type settings struct {
 
 	nodeID      string // "" for one that is made up
 	cephConf    string
-	cephClients int // behind each export of CephFS
+	cephClients int           // behind each export of CephFS
+	cephLate    *atomic.Int64 // calls of all these exports that take long; made by newGateway
 
 	cacheObjects int           // of all exports
 	cacheSize    int           // of all exports, in MiB
