@@ -25,6 +25,7 @@ type Session struct {
 	accepted, target atomic.Uint32 // how many of slots
 	running          atomic.Int32  // COMPOUNDs under way
 	ended            atomic.Bool
+	unwanted         atomic.Bool // the client would have destroyed it
 }
 
 // CreateSession is what CREATE_SESSION brings.
@@ -101,8 +102,7 @@ func (s *Store) createSession(x CreateSession) (ss *Session, before *Client, err
 
 // newSessionLocked gives c, in whose place nobody is confirmed, a session.
 func (s *Store) newSessionLocked(c *Client, x CreateSession, fore ChannelAttrs) (*Session, error) {
-	sessions := *c.sessions.Load()
-	if len(sessions) >= s.cfg.Limits.SessionsPerClient {
+	if len(c.Sessions()) >= s.cfg.Limits.SessionsPerClient && !c.makeRoomLocked() {
 		return nil, NoSpace
 	}
 	if !c.confirmed {
@@ -119,9 +119,21 @@ func (s *Store) newSessionLocked(c *Client, x CreateSession, fore ChannelAttrs) 
 	ss.accepted.Store(fore.MaxRequests)
 	ss.target.Store(fore.MaxRequests)
 	ss.Channel = x.Channel(ss)
-	sessions = append(slices.Clip(sessions), ss)
+	sessions := append(slices.Clip(c.Sessions()), ss)
 	c.sessions.Store(&sessions)
 	return ss, nil
+}
+
+// makeRoomLocked ends an idle session that the client does not want, if there is
+// one. Called with Store.mu.
+func (c *Client) makeRoomLocked() bool {
+	for _, ss := range c.Sessions() {
+		if ss.unwanted.Load() && ss.running.Load() == 0 {
+			ss.endLocked()
+			return true
+		}
+	}
+	return false
 }
 
 // fore lowers what a client asks for to what the limits allow.
@@ -152,12 +164,18 @@ func (s *Store) DestroySession(id SessionID, own int32) error {
 		return err
 	}
 	if ss.running.Load() > own {
+		ss.unwanted.Store(true) // clients go on without it
 		return Delay
 	}
-	ss.end()
-	rest := slices.DeleteFunc(slices.Clone(*ss.Client.sessions.Load()), func(x *Session) bool { return x == ss })
-	ss.Client.sessions.Store(&rest)
+	ss.endLocked()
 	return nil
+}
+
+// endLocked ends a session and takes it from its client. Called with Store.mu.
+func (ss *Session) endLocked() {
+	ss.end()
+	rest := slices.DeleteFunc(slices.Clone(ss.Client.Sessions()), func(x *Session) bool { return x == ss })
+	ss.Client.sessions.Store(&rest)
 }
 
 // Ended reports whether the session was destroyed.

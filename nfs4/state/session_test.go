@@ -213,3 +213,34 @@ func TestStateOutlivesSession(t *testing.T) {
 		}
 	})
 }
+
+// A client that was told to come again with DESTROY_SESSION may not: when it has as
+// many sessions as it may, such a one makes room for the next, once it is idle.
+func TestUnwantedSessionsMakeRoom(t *testing.T) {
+	e := newEnv(t)
+	x := incarnation("host", 1)
+	var first *Session
+	for range e.cfg.Limits.SessionsPerClient {
+		ss := e.session(x)
+		sl := ss.begin(t, 0, 1)
+		e.want("DESTROY_SESSION", e.DestroySession(ss.ID, 0), Delay)
+		if first == nil {
+			first = ss
+			defer sl.End(nil, false)
+		} else {
+			sl.End(nil, false)
+		}
+	}
+	kept := e.session(x)
+	if _, err := e.Session(first.ID); err != nil || first.Ended() {
+		t.Errorf("one in use: %v", err)
+	}
+	for range e.cfg.Limits.SessionsPerClient - 2 {
+		e.session(x)
+	}
+	r := e.exchange(x)
+	_, err := e.CreateSession(ctx, createOf(r.ID, r.Sequence))
+	e.want("CREATE_SESSION when all are wanted", err, NoSpace)
+	_, err = e.Session(kept.ID)
+	e.must("a session that is wanted", err)
+}
