@@ -20,10 +20,11 @@ var openFlags = [...]int{
 
 // file is open at its inode's client; it is opened again in each generation.
 type file struct {
-	n      *node
-	flags  fsal.OpenFlags
-	owner  uint64      // of its locks
-	locked atomic.Bool // whether it ever had any
+	n       *node
+	flags   fsal.OpenFlags
+	owner   uint64      // of its locks
+	locked  atomic.Bool // whether it ever had any
+	witness *witness    // of what is written; nil: none
 
 	mu  sync.Mutex // taken after the client's, before the node's
 	gen uint64     // of in and fh. Guarded by mu.
@@ -72,8 +73,8 @@ func (n *node) openAs(r *fsal.Req, who *fsal.Cred, flags fsal.OpenFlags) (*file,
 func (n *node) adopt(gen uint64, fh ll.Fh, flags fsal.OpenFlags) *file {
 	n.refs.Add(1)
 	n.fs.refs.Add(1)
-	n.fs.open.add(n.id, n.c)
-	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), gen: gen, in: n.found.Load().in, fh: fh}
+	w := n.fs.open.add(n.id, n.c)
+	return &file{n: n, flags: flags, owner: n.fs.owners.Add(1), witness: w, gen: gen, in: n.found.Load().in, fh: fh}
 }
 
 // begin starts a call about f; end must follow.
@@ -142,9 +143,18 @@ func (f *file) WriteAt(r *fsal.Req, p []byte, off uint64, want fsal.Sync) (int, 
 		return 0, want, err
 	}
 	defer k.end()
+	if want == fsal.Unstable {
+		err = f.attest(k, in)
+	}
+	if err != nil {
+		return 0, want, k.judge(err)
+	}
 	n, lost, err := k.m.Write(r.Cred.UID, in, fh, p, off, want)
 	if lost {
 		f.n.fs.verifier.Add(1)
+	}
+	if err == nil && want == fsal.Unstable {
+		err = f.attest(k, in) // a Commit may have come in between
 	}
 	return n, want, k.judge(err)
 }
@@ -157,11 +167,7 @@ func (f *file) Commit(r *fsal.Req, off, n uint64) error {
 		return err
 	}
 	defer k.end()
-	err = k.m.Sync(in, fh)
-	if err != nil {
-		f.n.fs.verifier.Add(1)
-	}
-	return k.judge(err)
+	return k.judge(f.commit(k, in, fh))
 }
 
 // Lock sets or drops a lock that every client of the file system sees.
@@ -222,7 +228,9 @@ func (f *file) Close() error {
 			f.n.fs.verifier.Add(1)
 		}
 	})
-	f.n.fs.open.drop(f.n.id)
+	if last := f.n.fs.open.drop(f.n.id); last.c != nil {
+		last.dismiss()
+	}
 	f.n.Put()
 	return nil
 }

@@ -54,15 +54,26 @@ func TestFull(t *testing.T) {
 		_, _, err := f.WriteAt(r, make([]byte, 100<<10), 0, sync)
 		return err
 	}
+	commit := func(f fsal.File) error { return f.Commit(r, 0, 0) }
 	uses := []struct {
 		what string
 		do   func(fsal.File) error
 		tell error
 		file fsal.File
 	}{
-		{what: "a commit", do: func(f fsal.File) error { return f.Commit(r, 0, 0) }, tell: syscall.ENOSPC},
-		{what: "a write", do: func(f fsal.File) error { return write(f, fsal.DataSync) }, tell: syscall.ENOSPC},
-		{what: "a close", do: fsal.File.Close},
+		{what: "commit", do: commit, tell: syscall.ENOSPC},
+		{what: "write and commit", tell: syscall.ENOSPC, do: func(f fsal.File) error {
+			return errors.Join(write(f, fsal.DataSync), commit(f))
+		}},
+		{what: "commit by another", tell: syscall.ENOSPC, do: func(f fsal.File) error {
+			other, err := f.(*file).n.Open(r, fsal.OpenRead)
+			if err != nil {
+				return err
+			}
+			defer other.Close()
+			return commit(other)
+		}},
+		{what: "close", do: fsal.File.Close},
 	}
 	for i := range uses {
 		uses[i].file = create(uses[i].what)
@@ -91,14 +102,15 @@ func TestFull(t *testing.T) {
 	}
 	for _, use := range uses {
 		before := fs.WriteVerifier()
-		if err := use.do(use.file); err != use.tell || fs.WriteVerifier() == before {
+		if err := use.do(use.file); !errors.Is(err, use.tell) || fs.WriteVerifier() == before {
 			t.Errorf("%s: %v, and the verifier is another: %v", use.what, err, fs.WriteVerifier() != before)
 		}
-		before = fs.WriteVerifier()
 		if use.tell == nil {
 			continue
 		}
-		if err := errors.Join(write(use.file, fsal.FileSync), use.file.Commit(r, 0, 0), use.file.Close()); err != nil || fs.WriteVerifier() != before {
+		defer use.file.Close()
+		before = fs.WriteVerifier()
+		if err := errors.Join(write(use.file, fsal.Unstable), commit(use.file)); err != nil || fs.WriteVerifier() != before {
 			t.Errorf("%s, and again: %v", use.what, err)
 		}
 	}

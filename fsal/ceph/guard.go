@@ -141,11 +141,14 @@ func (f *file) Delegate(r *fsal.Req, write bool) error {
 	if f.n.id.snap != ll.Head {
 		return nil // nobody writes a snapshot
 	}
-	k, _, fh, err := f.begin(r)
+	k, in, fh, err := f.begin(r)
 	if err != nil {
 		return err
 	}
 	defer k.end()
+	if f.witness.there(k.gen) {
+		f.commit(k, in, fh)
+	}
 	// While it is open for writing nothing less is granted.
 	write = f.flags&fsal.OpenWrite != 0
 	f.mu.Lock()

@@ -16,30 +16,38 @@ type openSet struct {
 }
 
 type opened struct {
-	c     *client // of the first of them
-	times int
+	c       *client // of the first of them
+	witness *witness
+	times   int
 }
 
-func (o *openSet) add(id vino, c *client) {
+// add returns the witness of what is written there: nil at another client than the first.
+func (o *openSet) add(id vino, c *client) *witness {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	x, ok := o.files[id]
 	if !ok {
-		x.c = c
+		x.c, x.witness = c, new(witness)
 	}
 	x.times++
 	o.files[id] = x
+	if x.c != c {
+		return nil
+	}
+	return x.witness
 }
 
-func (o *openSet) drop(id vino) {
+// drop returns what is not open any more, if that was the last of them.
+func (o *openSet) drop(id vino) (last opened) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	x := o.files[id]
 	if x.times--; x.times == 0 {
 		delete(o.files, id)
-		return
+		return x
 	}
 	o.files[id] = x
+	return last
 }
 
 // at returns the client where a file is open, nil if it is not.
