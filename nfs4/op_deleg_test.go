@@ -29,6 +29,8 @@ func TestWhatRecalls(t *testing.T) {
 		{"WRITE past reservations", onFile(wire.WriteArgs{Stateid: bypass, Data: []byte("x")}), true, true},
 		{"SETATTR", onFile(wire.SetattrArgs{ObjAttributes: client.ModeAttr(0o600).Encode()}), true, true},
 		{"SETATTR of the size", onFile(wire.SetattrArgs{ObjAttributes: client.SizeAttr(5).Encode()}), true, true},
+		{"SETATTR of the list", onFile(setTo(aces(wire.ACE{AccessMask: wire.ACEReadData, Who: []byte("OWNER@")}))), true, true},
+		{"GETATTR of the list", onFile(wire.GetattrArgs{AttrRequest: wire.BitmapOf(wire.AttrACL)}), false, false},
 		{"REMOVE", byName(wire.RemoveArgs{Target: []byte("file")}), true, true},
 		{"RENAME of it", byName(wire.SaveFHArgs{}, wire.RenameArgs{OldName: []byte("file"), NewName: []byte("new")}), true, true},
 		{"RENAME over it", byName(wire.SaveFHArgs{}, wire.RenameArgs{OldName: []byte("other"), NewName: []byte("file")}), true, true},
