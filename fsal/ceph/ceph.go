@@ -112,7 +112,7 @@ type FS struct {
 	releases demands // of references that the MDS wants dropped
 	recalls  demands // of delegations
 	guards   guards
-	moving   sync.Mutex      // held by renames from one directory to another; first of all locks
+	moving   sync.Mutex      // held by renames of directories from one to another; first of all locks
 	names    *namelock.Locks // of changes; the next of locks
 	open     openSet
 }

@@ -19,33 +19,26 @@ func (n *node) Rename(r *fsal.Req, name string, newDir fsal.Node, newName string
 	if err := d.writable(newName); err != nil {
 		return from, to, err
 	}
-	if n.id != d.id {
-		// What lies above a directory stays so from the check in outside to the rename.
-		// Kernels have such a lock too.
-		n.fs.moving.Lock()
-		defer n.fs.moving.Unlock()
-	}
-	a, b := n.fs.names.LockBoth(n.id.ino, name, d.id.ino, newName)
-	defer n.fs.names.UnlockBoth(a, b)
+	p, done, err := n.prepare(r, name, d, newName)
+	defer done()
 	c := n.c
-	how, moved, replaced, err := n.plan(r, name, d, newName)
 	switch {
 	case err != nil:
 		return from, to, err
-	case how == stay:
+	case p.how == stay:
 		return n.still(r), d.still(r), nil
-	case how == within:
-		if err = n.outside(r, replaced); err != nil {
+	case p.how == within:
+		if err = n.outside(r, p.replaced); err != nil {
 			return from, to, err
 		}
-	case how == linked:
+	case p.how == linked:
 		if c, err = n.fs.aside.client(n.fs); err != nil {
 			return from, to, err
 		}
 	}
-	defer n.fs.guards.putBack(n.fs.guards.lift(moved, replaced))
+	defer n.fs.guards.putBack(n.fs.guards.lift(p.moved, p.replaced))
 	from, to, err = n.rename(r, c, name, d, newName)
-	if how == onto && err == syscall.ENOTEMPTY {
+	if p.how == onto && err == syscall.ENOTEMPTY {
 		err = syscall.EISDIR
 	}
 	return from, to, err
@@ -87,45 +80,72 @@ const (
 	within
 )
 
+// plan is what a rename needs to know, which holds while its names are locked.
+type plan struct {
+	how             int
+	moved, replaced vino
+	across          bool // a directory goes to another parent
+}
+
+// prepare locks the names and plans; done is to be called, whatever it returns. What
+// lies above a directory stays so from the check in outside to the rename, so that
+// FS.moving is held where a directory goes to another parent. Kernels have such a lock
+// too. Other renames do not wait for it.
+func (n *node) prepare(r *fsal.Req, name string, d *node, newName string) (p plan, done func(), err error) {
+	a, b := n.fs.names.LockBoth(n.id.ino, name, d.id.ino, newName)
+	p, err = n.plan(r, name, d, newName)
+	if !p.across {
+		return p, func() { n.fs.names.UnlockBoth(a, b) }, err
+	}
+	n.fs.names.UnlockBoth(a, b)
+	n.fs.moving.Lock()
+	a, b = n.fs.names.LockBoth(n.id.ino, name, d.id.ino, newName)
+	p, err = n.plan(r, name, d, newName)
+	return p, func() {
+		n.fs.names.UnlockBoth(a, b)
+		n.fs.moving.Unlock()
+	}, err
+}
+
 // plan decides how a rename is done, and finds what is moved and replaced by it. A
 // directory that goes to another parent must be writable: its entry ".." changes.
-func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (how int, moved, replaced vino, err error) {
+func (n *node) plan(r *fsal.Req, name string, d *node, newName string) (p plan, err error) {
 	k, dir, err := n.begin(r)
 	if err != nil {
-		return move, moved, replaced, gone(err)
+		return p, gone(err)
 	}
 	defer k.end()
 	target, put, err := d.at(k)
 	if err != nil {
-		return move, moved, replaced, gone(err)
+		return p, gone(err)
 	}
 	defer put()
 	old, st, err := k.m.Lookup(&r.Cred, dir, name)
 	if err != nil {
-		return move, moved, replaced, k.judge(err)
+		return p, k.judge(err)
 	}
 	k.m.Put(old)
-	if n.id != d.id && st.Type == fsal.Directory && permitted(&r.Cred, &st.Attr)&fsal.MayWrite == 0 {
-		return move, moved, replaced, syscall.EACCES
+	p.moved, p.across = idOf(&st), n.id != d.id && st.Type == fsal.Directory
+	if p.across && permitted(&r.Cred, &st.Attr)&fsal.MayWrite == 0 {
+		return p, syscall.EACCES
 	}
-	moved = idOf(&st)
 	there, stThere, err := k.m.Lookup(&r.Cred, target, newName)
 	if err != nil {
-		return move, moved, replaced, nil // whatever it is, the rename says so
+		return p, nil // whatever it is, the rename says so
 	}
 	k.m.Put(there)
-	replaced = idOf(&stThere)
+	p.replaced = idOf(&stThere)
 	switch {
-	case moved == replaced:
-		how = stay
+	case p.moved == p.replaced:
+		p.how = stay
 	case stThere.Type == fsal.Directory && st.Type != fsal.Directory:
-		how = onto
+		p.how = onto
 	case st.Type != fsal.Directory && stThere.Nlink > 1:
-		how = linked
-	case n.id != d.id && st.Type == fsal.Directory && stThere.Type == fsal.Directory:
-		how = within
+		p.how = linked
+	case p.across && stThere.Type == fsal.Directory:
+		p.how = within
 	}
-	return how, moved, replaced, nil
+	return p, nil
 }
 
 // still is a directory that did not change.
