@@ -146,6 +146,9 @@ func (o *Open) lock(ctx context.Context, l *Locks, x *LockRequest) (id Stateid, 
 		}
 	}()
 	if h, expired, err = o.admitLock(l, x); err != nil {
+		if !x.Wait { // it asks for the last time (RFC 8881, 9.6)
+			f.dismiss(o.client.store, func(w *waiter) bool { return w.lock.Owner == l.owner })
+		}
 		return id, h, expired, err
 	}
 	if err = o.openLocker(l, x); err != nil {
@@ -212,8 +215,6 @@ func (o *Open) admitLock(l *Locks, x *LockRequest) (h Holder, expired *Open, err
 		}
 		if x.Wait {
 			f.waiting.join(want, o)
-		} else {
-			f.waiting.leave(l.owner) // it asks for the last time (RFC 8881, 9.6)
 		}
 		return holder(held), nil, Denied
 	}

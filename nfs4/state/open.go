@@ -199,7 +199,7 @@ func (o *Open) reopenLocked(x *OpenRequest) error {
 // stay, and answer so until the client frees them.
 func (o *Open) closeLocked(why Error) {
 	o.closed = true
-	o.desert()
+	o.file.dismiss(o.client.store, func(x *waiter) bool { return x.open == o })
 	o.unlockAll(why)
 	o.file.unshare(o, 0, 0)
 	c := o.client

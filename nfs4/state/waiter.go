@@ -56,17 +56,15 @@ func (w *waiters) leave(owner lockOwner) {
 	w.queue = slices.DeleteFunc(w.queue, func(x *waiter) bool { return x.lock.Owner == owner })
 }
 
-// desert takes off the queue who asked by o, and wakes those who waited for them.
-// Called with o.mu.
-func (o *Open) desert() {
-	f := o.file
+// dismiss takes off the queue who is gone, and wakes those who waited for him.
+func (f *File) dismiss(s *Store, gone func(*waiter) bool) {
 	f.mu.Lock()
 	before := len(f.waiting.queue)
-	f.waiting.queue = slices.DeleteFunc(f.waiting.queue, func(x *waiter) bool { return x.open == o })
+	f.waiting.queue = slices.DeleteFunc(f.waiting.queue, gone)
 	left := len(f.waiting.queue) < before
 	f.mu.Unlock()
 	if left {
-		f.wake(o.client.store)
+		f.wake(s)
 	}
 }
 

@@ -286,3 +286,15 @@ func TestWaiterCloses(t *testing.T) {
 		q.takes("C", 'W', 50, 60)
 	})
 }
+
+// Who asks for the last time lets those behind him go on.
+func TestWaiterGivesUp(t *testing.T) {
+	inQueue(t, func(q *queue) {
+		q.locks["A"] = q.unlock(q.who["A"], q.locks["A"], 0, 89)
+		q.waits("B", 'W', 0, 100, "A")
+		q.waits("C", 'W', 50, 60, "B")
+		q.waits("B", 'w', 0, 100, "A")
+		q.rings("C:Cw50-60")
+		q.takes("C", 'W', 50, 60)
+	})
+}
