@@ -127,6 +127,32 @@ func TestNeverReads(t *testing.T) {
 	}
 }
 
+// A call whose reply is not read does not keep what it came with.
+func TestRecordsGoBeforeReplies(t *testing.T) {
+	const calls, size = 32, 1 << 20
+	ours, theirs := net.Pipe() // a write to which ends when it was read
+	conn := NewConn(ours, Config{Programs: []Program{newService(0).program()}, MaxInFlight: calls + 1})
+	c := rawConn{t, theirs}
+	big := call(1, procNull, make([]byte, size)...)
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what pools have outlives the first
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := used()
+	for range calls {
+		c.send(big)
+	}
+	poll(t, "the records to go", func() bool { return used() < before+calls*size/4 })
+	for range calls {
+		c.record()
+	}
+	theirs.Close()
+	receive(t, "the connection to end", conn.Done())
+}
+
 // Shutdown answers the calls that run, reads no further ones, and returns when
 // all connections are closed.
 func TestShutdownDrains(t *testing.T) {

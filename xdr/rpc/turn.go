@@ -132,8 +132,8 @@ func (c *Conn) answer(rec []byte) {
 	c.shared.give(call)
 }
 
-// perform runs a call to its end; ok says that there is a reply to send. The call
-// is to be given back.
+// perform runs a call to its end; ok says that there is a reply to send, which a peer
+// may take long to read, and which needs nothing of rec. The call is to be given back.
 func (c *Conn) perform(rec []byte) (call *Call, ok bool) {
 	call = c.shared.take(c, rec)
 	status := call.open()
@@ -146,6 +146,9 @@ func (c *Conn) perform(rec []byte) (call *Call, ok bool) {
 		return call, false
 	}
 	call.seal(status)
+	c.shared.buffers.Give(call.rec)
+	call.rec = nil
+	call.In.Reset(nil)
 	return call, true
 }
 
