@@ -25,7 +25,8 @@
 // that was renamed away though another request still refers to it, and dereferences a
 // null pointer when that one fails (Client::insert_trace). Directories do not replace
 // what they lie in (outside); names of linked files are replaced by a client of its
-// own (spare). A call may wait for what an MDS wrote nowhere yet (journal, prod).
+// own (spare). A call may wait for what an MDS wrote nowhere yet (journal, prod), or for
+// a client that died, which keeps nobody else from calling (room).
 //
 // # Generations
 //
