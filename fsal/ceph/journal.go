@@ -41,8 +41,9 @@ type change struct {
 	calls int // that are under way
 }
 
-// journalMost bounds the inodes that are asked about one by one; writing what one
-// of them changed writes all that one MDS has.
+// journalMost bounds the inodes that are asked about one by one, the latest; writing
+// what one of them changed writes all that one MDS has. Calls that wait for minutes do
+// not keep out others.
 const journalMost = 64
 
 // count adds n calls to those that change an inode.
@@ -53,7 +54,10 @@ func (j *journal) count(id vino, n int) {
 	switch {
 	case i >= 0:
 		j.changes[i].calls += n
-	case n > 0 && len(j.changes) < journalMost:
+	case n > 0:
+		if len(j.changes) == journalMost {
+			j.changes = slices.Delete(j.changes, 0, 1)
+		}
 		j.changes = append(j.changes, change{id, n})
 	}
 	j.stir()

@@ -39,4 +39,15 @@ func TestJournal(t *testing.T) {
 	if n := j.left(); n != journalMost {
 		t.Errorf("%d are kept, want %d", n, journalMost)
 	}
+	a = vino{ino: 1 << 40} // beside so many calls that do not end
+	j.count(a, 1)
+	j.count(a, -1)
+	found := false
+	for range j.left() {
+		id, _ := j.take()
+		found = found || id == a
+	}
+	if n := j.left(); !found || n != journalMost-1 {
+		t.Errorf("what changed last was kept out, and %d are kept", n)
+	}
 }
