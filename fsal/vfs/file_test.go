@@ -69,7 +69,7 @@ func TestEnds(t *testing.T) {
 		if _, err := f.Seek(r, off, true); err != unix.ENXIO {
 			t.Errorf("seek from %d: %v", off, err)
 		}
-		if off < 1<<62 {
+		if off < fs.limits.MaxFileSize {
 			continue
 		}
 		if n, _, err := f.WriteAt(r, p, off, fsal.Unstable); n != 0 || err != unix.EFBIG {
