@@ -8,7 +8,10 @@ import "C"
 import "github.com/tidegate/tidegate/fsal"
 
 // Dir is an open directory, for one call at a time.
-type Dir struct{ p *C.struct_ceph_dir_result }
+type Dir struct {
+	p  *C.struct_ceph_dir_result
+	of Inode
+}
 
 // Entries is room for what one call reads from a directory.
 type Entries struct {
@@ -43,6 +46,7 @@ func (e *Entries) Stat(i int) (st Stat) {
 // Opendir opens a directory for reading.
 func (m *Mount) Opendir(who *fsal.Cred, in Inode) (d Dir, err error) {
 	u, g, gs, ng := whose(who)
+	d.of = in
 	err = check(C.tg_opendir(m.p, in.p, u, g, gs, ng, &d.p))
 	return d, err
 }
@@ -61,6 +65,9 @@ func (m *Mount) Readdir(d Dir, attrs bool, e *Entries) (eof bool, err error) {
 		want = C.TG_WANT
 	}
 	var end C.int
+	l := m.dirs.of(d.of)
+	l.Lock()
+	defer l.Unlock()
 	r := C.tg_readdir(m.p, d.p, want, &e.room[0], C.int(len(e.room)), &end)
 	if r < 0 {
 		e.n = 0

@@ -64,7 +64,10 @@ const (
 const NameMax = C.TG_NAME_MAX
 
 // Mount is one libcephfs client.
-type Mount struct{ p *C.tg_mount }
+type Mount struct {
+	p    *C.tg_mount
+	dirs dirLocks
+}
 
 // Inode is a counted reference that Mount.Put gives back.
 type Inode struct{ p *C.struct_Inode }
