@@ -47,6 +47,21 @@ sys.stdin.read()
 	return strings.TrimSpace(session)
 }
 
+// files makes so many files in the rig's directory.
+func (x rig) files(root fsal.Node, many int) (files []fsal.Node, paths []string) {
+	x.Helper()
+	for i := range many {
+		name := fmt.Sprint("f", i)
+		c, err := root.Create(request(0), name, fsal.CreateSpec{Open: rw, Attr: fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o644}})
+		if err != nil {
+			x.Fatal(err)
+		}
+		c.File.Close()
+		files, paths = append(files, c.Node), append(paths, x.cfg.Path+"/"+name)
+	}
+	return files, paths
+}
+
 // TestDeadHolder has many more calls than may run at the same time ask for files that a
 // dead client holds: others are answered while these wait, and these when its session
 // ends.
@@ -58,19 +73,16 @@ func TestDeadHolder(t *testing.T) {
 	root := x.root(fs)
 	defer root.Put()
 	r := request(0)
-	var held [files]fsal.Node
-	var paths []string
-	for i := range held {
-		name := fmt.Sprint("f", i)
-		c, err := root.Create(r, name, fsal.CreateSpec{Open: rw, Attr: fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o644}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Node.Put()
-		c.File.Close()
-		held[i], paths = c.Node, append(paths, x.cfg.Path+"/"+name)
+	held, paths := x.files(root, files)
+	for _, n := range held {
+		defer n.Put()
 	}
 	session := x.dieHolding(paths)
+	other, _, _, err := root.Make(r, "other", fsal.MakeSpec{Type: fsal.Directory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Put()
 
 	var all sync.WaitGroup
 	var waiting atomic.Int32
@@ -79,7 +91,13 @@ func TestDeadHolder(t *testing.T) {
 			waiting.Add(1)
 			all.Go(func() {
 				defer waiting.Add(-1)
-				if _, err := held[i%files].Getattr(r); err != nil {
+				var err error
+				if n := held[i%files]; i/files%2 == 0 {
+					_, err = n.Getattr(r)
+				} else {
+					_, _, err = n.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o600})
+				}
+				if err != nil {
 					t.Error("of the dead one's: ", err)
 				}
 			})
@@ -90,7 +108,7 @@ func TestDeadHolder(t *testing.T) {
 			}
 			return nil
 		})
-		took := lively(t, root, fmt.Sprint("other", round))
+		took := lively(t, other, fmt.Sprint("other", round))
 		t.Logf("%d calls wait, %d of them late: another file is made, asked about and removed in %v", waiting.Load(), fs.cfg.Late.Load(), took.Round(time.Millisecond))
 		if took > atOnce {
 			t.Error("others have to wait")
