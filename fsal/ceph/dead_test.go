@@ -62,6 +62,15 @@ func (x rig) files(root fsal.Node, many int) (files []fsal.Node, paths []string)
 	return files, paths
 }
 
+func (x rig) directory(in fsal.Node, name string) fsal.Node {
+	x.Helper()
+	d, _, _, err := in.Make(request(0), name, fsal.MakeSpec{Type: fsal.Directory})
+	if err != nil {
+		x.Fatal(err)
+	}
+	return d
+}
+
 // TestDeadHolder has many more calls than may run at the same time ask for files that a
 // dead client holds: others are answered while these wait, and these when its session
 // ends.
@@ -78,10 +87,7 @@ func TestDeadHolder(t *testing.T) {
 		defer n.Put()
 	}
 	session := x.dieHolding(paths)
-	other, _, _, err := root.Make(r, "other", fsal.MakeSpec{Type: fsal.Directory})
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := x.directory(root, "other")
 	defer other.Put()
 
 	var all sync.WaitGroup
