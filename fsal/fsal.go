@@ -224,8 +224,25 @@ const (
 type MakeSpec struct {
 	Type         Type
 	Target       string  // of a symlink
-	Major, Minor uint32  // of a device
+	Major, Minor uint32  // of a device, up to MaxMajor and MaxMinor
 	Attr         SetAttr // as far as it can be set; a missing mode is 0777 for symlinks, else 0
+}
+
+// The highest numbers of a device that Linux has room for.
+const (
+	MaxMajor = 1<<12 - 1
+	MaxMinor = 1<<20 - 1
+)
+
+// Device says whether spec is a device: EINVAL if there is none with its numbers.
+func (spec *MakeSpec) Device() (bool, error) {
+	if spec.Type != BlockDevice && spec.Type != CharDevice {
+		return false, nil
+	}
+	if spec.Major > MaxMajor || spec.Minor > MaxMinor {
+		return true, syscall.EINVAL
+	}
+	return true, nil
 }
 
 // CreateMode says what Create does about a name that exists.
@@ -312,7 +329,8 @@ type Node interface {
 	// comes again with the Verifier of CreateExclusive. What is there already is
 	// opened as Open does. A umask of the process does not count.
 	Create(r *Req, name string, spec CreateSpec) (Created, error)
-	// Make makes any other object; EINVAL for a regular file.
+	// Make makes any other object; EINVAL for a regular file, or a device that
+	// cannot be.
 	Make(r *Req, name string, spec MakeSpec) (Node, SetMask, DirChange, error)
 	Link(r *Req, object Node, name string) (DirChange, error)
 	// Unlink removes a name; an empty directory's as well.

@@ -95,7 +95,10 @@ func (n *node) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, fs
 	case spec.Type == fsal.Regular || spec.Type == 0 || spec.Type > fsal.Socket:
 		return fail(syscall.EINVAL)
 	}
-	device := spec.Type == fsal.BlockDevice || spec.Type == fsal.CharDevice
+	device, err := spec.Device()
+	if err != nil {
+		return fail(err)
+	}
 	if device && r.Cred.UID != 0 {
 		return fail(syscall.EPERM)
 	}

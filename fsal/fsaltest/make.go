@@ -1,6 +1,7 @@
 package fsaltest
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 
@@ -50,8 +51,32 @@ func makeObjects(e *env) {
 	_, _, _, err = e.dir.Make(e.r, "none", fsal.MakeSpec{})
 	e.refused(err, syscall.EINVAL, "make of no type")
 
+	if e.Devices {
+		e.sub("devices", devices)
+	}
 	e.sub("symlinks", symlinks)
 	e.sub("directories", directories)
+}
+
+// devices makes those that Linux has room for, and no other ones in the place of others.
+func devices(e *env) {
+	for _, c := range []struct {
+		major, minor uint32
+		want         syscall.Errno
+	}{
+		{fsal.MaxMajor, fsal.MaxMinor, 0}, {fsal.MaxMajor + 1, 0, syscall.EINVAL}, {fsal.MaxMajor + 9, 0, syscall.EINVAL},
+		{8, fsal.MaxMinor + 1, syscall.EINVAL}, {1<<32 - 1, 1<<32 - 1, syscall.EINVAL},
+	} {
+		n, _, _, err := e.dir.Make(e.r, "device", fsal.MakeSpec{Type: fsal.BlockDevice, Major: c.major, Minor: c.minor})
+		e.refused(err, c.want, fmt.Sprintf("make of device %d:%d", c.major, c.minor))
+		if err != nil {
+			continue
+		}
+		e.keep(n)
+		a := e.attr(n)
+		equal(e, [2]uint32{a.Major, a.Minor}, [2]uint32{c.major, c.minor}, "numbers")
+		e.unlink(e.dir, "device")
+	}
 }
 
 func symlinks(e *env) {

@@ -117,7 +117,10 @@ func (d *inode) Make(r *fsal.Req, name string, spec fsal.MakeSpec) (fsal.Node, f
 	case len(spec.Target) > maxTarget:
 		return fail(syscall.ENAMETOOLONG)
 	}
-	device := spec.Type == fsal.BlockDevice || spec.Type == fsal.CharDevice
+	device, err := spec.Device()
+	if err != nil {
+		return fail(err)
+	}
 	if device && r.Cred.UID != 0 {
 		return fail(syscall.EPERM)
 	}

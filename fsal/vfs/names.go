@@ -84,10 +84,11 @@ func mknod(dir int, name string, spec *fsal.MakeSpec) error {
 	default:
 		return unix.EINVAL
 	}
-	if spec.Type == fsal.BlockDevice || spec.Type == fsal.CharDevice {
-		if spec.Major >= 1<<12 || spec.Minor >= 1<<20 { // the kernel would make another
-			return unix.EINVAL
-		}
+	device, err := spec.Device()
+	if err != nil {
+		return err
+	}
+	if device {
 		dev = int(unix.Mkdev(spec.Major, spec.Minor))
 	}
 	return unix.Mknodat(dir, name, mode, dev)

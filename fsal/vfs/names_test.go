@@ -6,10 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/tidegate/tidegate/fsal"
 )
 
 // intruder has another call made when an object is about to change, and remembers
@@ -68,37 +64,5 @@ func TestUnlinkBesideRename(t *testing.T) {
 	expectNil(t, err)
 	if at.Ino != b || !w.changed[a] || !w.changed[b] {
 		t.Errorf("a is %d, and changed are %v; a was %d, b %d", at.Ino, w.changed, a, b)
-	}
-}
-
-// TestLargeDevices checks that a device whose numbers the kernel has no room for is
-// refused, and not another one made.
-func TestLargeDevices(t *testing.T) {
-	fs, _ := export(t, quirks{})
-	able(t, fs)
-	if !mayMknod(t) {
-		t.Skip("no devices here")
-	}
-	r := request(0)
-	for _, x := range []struct {
-		major, minor uint32
-		err          error
-	}{
-		{1, 3, nil}, {1<<12 - 1, 1<<20 - 1, nil}, {1 << 12, 0, unix.EINVAL}, {1<<12 + 8, 0, unix.EINVAL},
-		{8, 1 << 20, unix.EINVAL}, {1<<32 - 1, 1<<32 - 1, unix.EINVAL},
-	} {
-		n, _, _, err := fs.top.Make(r, "dev", fsal.MakeSpec{Type: fsal.BlockDevice, Major: x.major, Minor: x.minor})
-		if err != x.err {
-			t.Errorf("%d, %d: %v, want %v", x.major, x.minor, err, x.err)
-		}
-		if err != nil {
-			continue
-		}
-		if a, err := n.Getattr(r); err != nil || a.Major != x.major || a.Minor != x.minor {
-			t.Errorf("%d, %d: made %d, %d, %v", x.major, x.minor, a.Major, a.Minor, err)
-		}
-		n.Put()
-		_, err = fs.top.Unlink(r, "dev")
-		expectNil(t, err)
 	}
 }
