@@ -31,11 +31,11 @@ func (a name) less(b name) bool {
 	return cmp.Or(cmp.Compare(a.dir, b.dir), strings.Compare(a.text, b.text)) < 0
 }
 
-// Lock is a name's.
+// Lock is a name's, which one has alone or some share.
 type Lock struct {
 	name  name
-	mu    sync.Mutex // never taken under the stripe's
-	users int        // Guarded by the stripe's mu. Who holds it or waits for it.
+	mu    sync.RWMutex // never taken under the stripe's
+	users int          // Guarded by the stripe's mu. Who holds it or waits for it.
 }
 
 // New returns Locks that nobody holds.
@@ -52,9 +52,21 @@ func (l *Locks) stripe(n name) *stripe {
 }
 
 // Lock locks a name in the directory with a number, and returns what Unlock takes.
-func (l *Locks) Lock(dir uint64, text string) *Lock { return l.lock(name{dir, text}) }
+func (l *Locks) Lock(dir uint64, text string) *Lock {
+	k := l.use(name{dir, text})
+	k.mu.Lock()
+	return k
+}
 
-func (l *Locks) lock(n name) *Lock {
+// Share is Lock beside others who share the name, and returns what Unshare takes.
+func (l *Locks) Share(dir uint64, text string) *Lock {
+	k := l.use(name{dir, text})
+	k.mu.RLock()
+	return k
+}
+
+// use returns a name's lock, which leave lets go of.
+func (l *Locks) use(n name) *Lock {
 	s := l.stripe(n)
 	s.mu.Lock()
 	k := s.locks[n]
@@ -64,13 +76,22 @@ func (l *Locks) lock(n name) *Lock {
 	}
 	k.users++
 	s.mu.Unlock()
-	k.mu.Lock()
 	return k
 }
 
 // Unlock ends what Lock began.
 func (l *Locks) Unlock(k *Lock) {
 	k.mu.Unlock()
+	l.leave(k)
+}
+
+// Unshare ends what Share began.
+func (l *Locks) Unshare(k *Lock) {
+	k.mu.RUnlock()
+	l.leave(k)
+}
+
+func (l *Locks) leave(k *Lock) {
 	s := l.stripe(k.name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,14 +102,22 @@ func (l *Locks) Unlock(k *Lock) {
 
 // LockBoth locks two names, and returns what UnlockBoth takes.
 func (l *Locks) LockBoth(dir uint64, text string, newDir uint64, newText string) (a, b *Lock) {
-	m, n := name{dir, text}, name{newDir, newText}
+	return both(l.Lock, name{dir, text}, name{newDir, newText})
+}
+
+// ShareBoth shares two names, and returns what UnshareBoth takes.
+func (l *Locks) ShareBoth(dir uint64, text string, newDir uint64, newText string) (a, b *Lock) {
+	return both(l.Share, name{dir, text}, name{newDir, newText})
+}
+
+func both(lock func(uint64, string) *Lock, m, n name) (a, b *Lock) {
 	if n.less(m) {
 		m, n = n, m
 	}
-	if a = l.lock(m); m == n {
+	if a = lock(m.dir, m.text); m == n {
 		return a, a
 	}
-	return a, l.lock(n)
+	return a, lock(n.dir, n.text)
 }
 
 // UnlockBoth ends what LockBoth began.
@@ -96,5 +125,13 @@ func (l *Locks) UnlockBoth(a, b *Lock) {
 	l.Unlock(a)
 	if b != a {
 		l.Unlock(b)
+	}
+}
+
+// UnshareBoth ends what ShareBoth began.
+func (l *Locks) UnshareBoth(a, b *Lock) {
+	l.Unshare(a)
+	if b != a {
+		l.Unshare(b)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -35,6 +36,44 @@ func TestLockBoth(t *testing.T) {
 	}
 	if sum != 3*users*times {
 		t.Errorf("%d, want %d", sum, 3*users*times)
+	}
+	if n := l.used(); n != 0 {
+		t.Errorf("%d locks are left", n)
+	}
+}
+
+// TestShare has some share two names while others want one of them alone.
+func TestShare(t *testing.T) {
+	const users, times = 6, 2000
+	l := New()
+	var held int // the race detector sees who is not alone
+	var sharing, most atomic.Int32
+	var all sync.WaitGroup
+	for u := range users {
+		all.Go(func() {
+			for i := range times {
+				if (u+i)%4 == 0 {
+					k := l.Lock(1, "")
+					if sharing.Load() != 0 {
+						t.Error("held alone, and shared")
+					}
+					held++
+					l.Unlock(k)
+					continue
+				}
+				a, b := l.ShareBoth(1, "", uint64(i%3), "")
+				if n := sharing.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				runtime.Gosched()
+				sharing.Add(-1)
+				l.UnshareBoth(a, b)
+			}
+		})
+	}
+	all.Wait()
+	if want := users * times / 4; held != want || most.Load() < 2 {
+		t.Errorf("%d held it alone, want %d; %d shared it at most", held, want, most.Load())
 	}
 	if n := l.used(); n != 0 {
 		t.Errorf("%d locks are left", n)

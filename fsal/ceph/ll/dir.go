@@ -65,9 +65,7 @@ func (m *Mount) Readdir(d Dir, attrs bool, e *Entries) (eof bool, err error) {
 		want = C.TG_WANT
 	}
 	var end C.int
-	l := m.dirs.of(d.of)
-	l.Lock()
-	defer l.Unlock()
+	defer m.dirs.Unlock(m.dirs.Lock(d.of.place(), ""))
 	r := C.tg_readdir(m.p, d.p, want, &e.room[0], C.int(len(e.room)), &end)
 	if r < 0 {
 		e.n = 0

@@ -193,9 +193,7 @@ func (m *Mount) Unlink(who *fsal.Cred, dir Inode, name string) (fsal.DirChange, 
 	var ch C.struct_tg_change
 	n, nl := str(name)
 	u, g, gs, ng := whose(who)
-	l := m.dirs.of(dir)
-	l.RLock()
-	defer l.RUnlock()
+	defer m.dirs.Unshare(m.dirs.Share(dir.place(), ""))
 	err := check(C.tg_unlink(m.p, dir.p, n, nl, u, g, gs, ng, &ch))
 	return (*change)(&ch).dir(), err
 }
@@ -206,7 +204,7 @@ func (m *Mount) Rename(who *fsal.Cred, dir Inode, name string, newDir Inode, new
 	n, nl := str(name)
 	nn, nnl := str(newName)
 	u, g, gs, ng := whose(who)
-	defer m.dirs.share(dir, newDir)()
+	defer m.dirs.UnshareBoth(m.dirs.ShareBoth(dir.place(), "", newDir.place(), ""))
 	err = check(C.tg_rename(m.p, dir.p, n, nl, newDir.p, nn, nnl, u, g, gs, ng, &cf, &ct))
 	return (*change)(&cf).dir(), (*change)(&ct).dir(), err
 }

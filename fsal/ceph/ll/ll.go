@@ -51,6 +51,7 @@ import (
 	"unsafe"
 
 	"github.com/tidegate/tidegate/fsal"
+	"github.com/tidegate/tidegate/fsal/namelock"
 )
 
 // Head is the snapshot id of what is no snapshot, SnapDir that of a directory's
@@ -65,12 +66,20 @@ const NameMax = C.TG_NAME_MAX
 
 // Mount is one libcephfs client.
 type Mount struct {
-	p    *C.tg_mount
-	dirs dirLocks
+	p *C.tg_mount
+	// dirs keep the listing of a directory apart from what takes names out of it, which
+	// share it. libcephfs 16 lists what it knows of a directory, lets go of its lock
+	// while it asks for an entry's attributes, and dereferences a null pointer where the
+	// name was removed meanwhile (Client::_readdir_cache_cb).
+	dirs *namelock.Locks
 }
 
 // Inode is a counted reference that Mount.Put gives back.
 type Inode struct{ p *C.struct_Inode }
+
+// place is what stands for a directory in Mount.dirs, with no name, while there is a
+// reference.
+func (in Inode) place() uint64 { return uint64(uintptr(unsafe.Pointer(in.p))) }
 
 // Fh is an open file that Mount.Close closes.
 type Fh struct{ p *C.struct_Fh }
@@ -108,7 +117,7 @@ func NewMount(cluster unsafe.Pointer, fs, path string, id Identity, events int) 
 	defer C.free(unsafe.Pointer(cfs))
 	defer C.free(unsafe.Pointer(cpath))
 	defer C.free(unsafe.Pointer(cuuid))
-	m = &Mount{}
+	m = &Mount{dirs: namelock.New()}
 	r := C.tg_mount_start(cluster, cfs, cpath, cuuid, C.uint(id.Timeout), C.uint(id.Recall), C.int(events), &m.p)
 	if r < 0 {
 		return nil, false, check(r)
