@@ -28,7 +28,7 @@ fi
 	if [[ -e /usr/include/cephfs/libcephfs.h && -e /usr/include/rados/librados.h ]]; then
 		go vet -tags ceph,pacific ./... || status=1
 		inCeph=(go test $race -shuffle=on -json -tags ceph,pacific -p 1)
-		"${inCeph[@]}" ./cluster/rados ./recovery/rados || status=1
+		"${inCeph[@]}" ./cluster/rados ./recovery/rados ./fsal/ceph/ll || status=1
 		"${inCeph[@]}" -run '^Test(Conformance|ACL|Refusals|PoolAccess|Snapshot|Quota|FewerClients|OpenDirectory|MovedData|Calls|Late.*|DeadHolder)$' ./fsal/ceph || status=1
 	else
 		echo "skip: tests of the packages over Ceph (libcephfs-dev and librados-dev are needed)"
