@@ -212,15 +212,27 @@ func (s *calls) offer() {
 	}
 }
 
-// drain waits until no call of c runs.
-func (s *calls) drain(c *client) {
-	again := time.NewTicker(time.Millisecond)
-	defer again.Stop()
+// busy says that a call of c runs.
+func (s *calls) busy(c *client) bool {
 	for i := range s.all {
-		for s.all[i].word.Load()>>owner == c.mark()>>owner {
-			<-again.C
+		if s.all[i].word.Load()>>owner == c.mark()>>owner {
+			return true
 		}
 	}
+	return false
+}
+
+// disown leaves the calls of c to nobody, late until they end, and returns how many.
+func (s *calls) disown(c *client) (n int) {
+	for i := range s.all {
+		w := &s.all[i].word
+		for word := w.Load(); word>>owner == c.mark()>>owner; word = w.Load() {
+			if w.CompareAndSwap(word, late) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // now is the time after epoch in ticks, never 0.

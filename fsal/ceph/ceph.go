@@ -106,6 +106,7 @@ type FS struct {
 	refs     atomic.Int64 // Nodes and Files that are out
 	lost     atomic.Int64 // clients that are being replaced
 	evicted  atomic.Uint64
+	left     atomic.Int64                 // mounts that calls are stuck in
 	up       atomic.Pointer[fsal.Upcalls] // nil before Watch
 	ctx      context.Context              // of the tasks
 	closing  context.CancelFunc
@@ -349,14 +350,38 @@ func (fs *FS) close(orderly bool) error {
 	fs.unmount(orderly)
 	fs.releases.stop()
 	fs.recalls.stop()
-	fs.tasks.Wait()
+	rested := fs.rest()
 	fs.unmount(orderly) // what was being mended meanwhile
 	fs.calls.move(0)
+	if !rested || fs.left.Load() > 0 {
+		return nil // who is stuck may still use what follows
+	}
 	fs.releases.close()
 	fs.recalls.close()
 	fs.guards.free()
 	fs.conn.Shutdown()
 	return nil
+}
+
+// rest waits for the tasks; it does not for those that are in a mount that was left.
+func (fs *FS) rest() bool {
+	done := make(chan struct{})
+	go func() {
+		fs.tasks.Wait()
+		close(done)
+	}()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for end := time.Now().Add(leftAfter); ; {
+		select {
+		case <-done:
+			return true
+		case <-again.C:
+			if fs.left.Load() > 0 && time.Now().After(end) {
+				return false
+			}
+		}
+	}
 }
 
 func (fs *FS) unmount(orderly bool) {

@@ -26,7 +26,8 @@ const (
 	probesUnanswered = 5 // until the monitors are asked
 	retryFirst       = 100 * time.Millisecond
 	retryLast        = 5 * time.Second
-	stuckAfter       = 3 * time.Second // in an evicted client
+	stuckAfter       = 3 * time.Second // in a client that ends
+	leftAfter        = 3 * time.Second // in one that is aborted
 )
 
 // client is one libcephfs client after another, each a generation.
@@ -134,34 +135,65 @@ func (c *client) mount() error {
 
 // unmount ends the present generation, in order or at once. No call may enter a
 // mount that is being aborted, since what it refers to goes; calls that are stuck
-// in it for long fail by that alone.
+// in it for long fail by that alone. A mount that one does not come back from is left
+// behind, with whoever is in it.
 func (c *client) unmount(orderly bool) {
 	m := c.m.Swap(nil) // from here on nobody enters
 	if m == nil {
 		return
 	}
-	through := make(chan struct{})
-	go func() {
-		c.fs.calls.drain(c)
-		c.mu.Lock()
-		close(through)
-	}()
-	select {
-	case <-through:
-	case <-time.After(stuckAfter):
-		m.Abort()
-		<-through
-		orderly, m = false, nil
-	}
-	defer c.mu.Unlock()
 	switch {
+	case !c.quiet(stuckAfter):
+		c.leave(m)
+		return
 	case orderly:
 		m.Unmount()
-	case m != nil:
+	default:
 		m.Abort()
 	}
+	c.next()
+	c.mu.Unlock()
+}
+
+// next begins a generation without a client.
+func (c *client) next() {
 	c.gen.Add(1)
 	c.dirs.forget()
+}
+
+// quiet waits until no call runs and nothing is given back, and holds mu from then on. It
+// does not where that takes longer than limit.
+func (c *client) quiet(limit time.Duration) bool {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(limit); ; <-again.C {
+		if !c.fs.calls.busy(c) && c.mu.TryLock() {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// leave aborts a mount in which calls are stuck. libcephfs waits for all of them first.
+func (c *client) leave(m *ll.Mount) {
+	aborted := make(chan struct{})
+	go func() {
+		m.Abort()
+		close(aborted)
+	}()
+	if c.quiet(leftAfter) {
+		c.next()
+		c.mu.Unlock()
+		<-aborted
+		return
+	}
+	n := c.fs.calls.disown(c)
+	c.fs.left.Add(1)
+	c.next() // m is never freed: what is being given back may go on
+	c.fs.cfg.Log.Error("calls into libcephfs do not come back; a client is left behind with them",
+		zap.String("export", c.fs.cfg.name()), zap.Int("client", c.index), zap.Int("calls", n))
 }
 
 // watch asks the MDS often, so that a loss is seen without anybody's call. While no

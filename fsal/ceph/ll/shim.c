@@ -270,6 +270,15 @@ int tg_unlink(tg_mount *m, Inode *dir, TG_NAME(name), TG_WHO, struct tg_change *
 	return r;
 }
 
+// libcephfs 16 marks the new name, which has whoever looks it up wait for the MDS's answer
+// to the rename. Where the rename fails before it is sent, since the old name has gone,
+// the mark stays: those wait for ever (Client::_rename, is_renaming). It goes with an
+// answer to any rename to that name, and an MDS refuses those of ".".
+static void settle(tg_mount *m, Inode *dir, const char *name)
+{
+	ceph_ll_rename(m, dir, ".", dir, name, ceph_mount_perms(m));
+}
+
 int tg_rename(tg_mount *m, Inode *dir, TG_NAME(name), Inode *new_dir, TG_NAME(new_name), TG_WHO,
 	struct tg_change *from, struct tg_change *to)
 {
@@ -280,6 +289,8 @@ int tg_rename(tg_mount *m, Inode *dir, TG_NAME(name), Inode *new_dir, TG_NAME(ne
 	to->before = dir == new_dir ? from->before : version(m, new_dir);
 	int r = ceph_ll_rename(m, dir, name_z, new_dir, new_name_z, who);
 	DONE;
+	if (r < 0)
+		settle(m, new_dir, new_name_z);
 	// The MDS answers with the directory where the name is now, alone.
 	if (r == 0 && dir != new_dir)
 		tg_probe(m, dir);
