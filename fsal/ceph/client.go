@@ -134,9 +134,8 @@ func (c *client) mount() error {
 }
 
 // unmount ends the present generation, in order or at once. No call may enter a
-// mount that is being aborted, since what it refers to goes; calls that are stuck
-// in it for long fail by that alone. A mount that one does not come back from is left
-// behind, with whoever is in it.
+// mount that is being aborted, since what it refers to goes. A mount that calls do not
+// come back from is left behind, with whoever is in it.
 func (c *client) unmount(orderly bool) {
 	m := c.m.Swap(nil) // from here on nobody enters
 	if m == nil {

@@ -167,8 +167,8 @@ func (m *Mount) Command(mds, command string) ([]byte, error) {
 	return C.GoBytes(unsafe.Pointer(out), C.int(n)), err
 }
 
-// Abort ends the sessions as they are, what they hold being left to a successor;
-// calls that run and calls that follow fail. The Mount is not freed: libcephfs
+// Abort ends the sessions as they are, what they hold being left to a successor, once
+// all calls that run have returned; calls that follow fail. The Mount is not freed: libcephfs
 // stops the process where inodes of an aborted client are still referred to.
 func (m *Mount) Abort() { C.ceph_abort_conn(m.p) }
 
