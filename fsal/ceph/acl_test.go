@@ -18,10 +18,7 @@ import (
 // says with what Open does.
 func TestACL(t *testing.T) {
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	c, err := root.Create(request(0), "f", fsal.CreateSpec{
 		Mode: fsal.CreateGuarded, Open: rw, Attr: fsal.SetAttr{Mask: fsal.SetMode, Mode: 0o640},
 	})
@@ -83,10 +80,7 @@ fs.setxattr(%q, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struc
 // form that kernels write.
 func TestACLElsewhere(t *testing.T) {
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	access := posixacl.List{
 		{Tag: posixacl.UserObj, Perm: 7}, {Tag: posixacl.User, Perm: 5, ID: 1000}, {Tag: posixacl.GroupObj, Perm: 5},
 		{Tag: posixacl.Mask, Perm: 5}, {Tag: posixacl.Other},
@@ -121,10 +115,7 @@ except cephfs.NoData:
 // TestPin pins a directory to an MDS rank, which only the superuser may.
 func TestPin(t *testing.T) {
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	attrs := root.(fsal.Xattrs)
 	if _, err := attrs.SetXattr(request(0), "ceph.dir.pin", []byte("0"), fsal.XattrEither); err != nil {
 		t.Fatal(err)

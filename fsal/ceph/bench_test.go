@@ -106,10 +106,7 @@ func (s *subject) create() pair {
 // same client of the same cluster.
 func BenchmarkCalls(b *testing.B) {
 	x := newRig(b, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	s := newSubject(b, fs, root)
 	defer s.put()
 	r, in := request(0), s.c.Node.(*node).found.Load().in

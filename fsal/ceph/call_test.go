@@ -12,18 +12,24 @@ import (
 	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
 
-// TestCalls has many more callers than there may be calls: no more than these run at
-// once, all come through, and one that gives up gets nothing.
-func TestCalls(t *testing.T) {
-	const most, callers, each = 3, 32, 2000
+// newCaller returns a client that is mounted, of an FS that may have most calls.
+func newCaller(most int, shared *atomic.Int64) *client {
 	fs := &FS{}
-	fs.calls.init(most, new(atomic.Int64))
-	c := &client{fs: fs}
+	fs.calls.init(most, shared)
+	c := &client{fs: fs, awake: make(chan struct{}, 1)}
 	c.m.Store(&ll.Mount{})
+	return c
+}
+
+// crowd has many more callers of c than there may be calls: no more than these run at
+// once, and all come through.
+func crowd(t *testing.T, c *client, most int32) {
+	t.Helper()
+	const callers, each = 32, 2000
 	var running atomic.Int32
-	var wg sync.WaitGroup
+	var all sync.WaitGroup
 	for range callers {
-		wg.Go(func() {
+		all.Go(func() {
 			for range each {
 				k, err := c.enter(t.Context())
 				if err != nil {
@@ -38,7 +44,15 @@ func TestCalls(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
+	all.Wait()
+}
+
+// TestCalls has many more callers than there may be calls: no more than these run at
+// once, all come through, and one that gives up gets nothing.
+func TestCalls(t *testing.T) {
+	const most = 3
+	c := newCaller(most, new(atomic.Int64))
+	crowd(t, c, most)
 	for range most {
 		if _, err := c.enter(t.Context()); err != nil {
 			t.Fatal(err)

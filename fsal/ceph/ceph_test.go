@@ -101,6 +101,16 @@ func (x rig) root(fs *FS) fsal.Node {
 	return n
 }
 
+// tree opens the rig's directory for as long as the test runs.
+func (x rig) tree() (*FS, fsal.Node) {
+	x.Helper()
+	fs := x.open()
+	x.Cleanup(func() { fs.Retire() })
+	root := x.root(fs)
+	x.Cleanup(root.Put)
+	return fs, root
+}
+
 func target(t *testing.T, clients int) fsaltest.Target { return newRig(t, clients).target(t, shared) }
 
 // target is what the conformance suite tests, in the rig's directory of c.

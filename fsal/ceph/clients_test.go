@@ -55,10 +55,7 @@ func (x rig) sessions() (n int) {
 // TestOpenDirectory checks that a directory stays where it is listed.
 func TestOpenDirectory(t *testing.T) {
 	x := newRig(t, 4)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	r := request(0)
 	for i := range 8 {
 		d, _, _, err := root.Make(r, fmt.Sprint(i), fsal.MakeSpec{Type: fsal.Directory})
@@ -80,10 +77,7 @@ func TestOpenDirectory(t *testing.T) {
 // then an eviction of the first may lose nothing.
 func TestMovedData(t *testing.T) {
 	x := newRig(t, 4)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	text := strings.Repeat("written by the first ", 10_000)
 	names := []string{}

@@ -77,10 +77,7 @@ func (x rig) directory(in fsal.Node, name string) fsal.Node {
 func TestDeadHolder(t *testing.T) {
 	const files, rounds, atOnce = 8, 4, 2 * lateAfter
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	held, paths := x.files(root, files)
 	for _, n := range held {

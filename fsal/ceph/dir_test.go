@@ -74,10 +74,7 @@ func TestListAgain(t *testing.T) {
 	const files, times = 20, 300
 	const most = 16 << 10 // bytes a listing; the race detector has sync.Pool forget some
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	for i := range files {
 		made, err := root.Create(request(0), fmt.Sprint("f", i), fsal.CreateSpec{Open: fsal.OpenRead})
 		if err != nil {

@@ -37,10 +37,7 @@ func (x rig) quota(most int) {
 // that from another verifier, however the file is used next.
 func TestFull(t *testing.T) {
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	create := func(name string) fsal.File {
 		c, err := root.Create(r, name, fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})

@@ -10,18 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/tidegate/tidegate/fsal/ceph/ll"
 )
-
-// newCaller returns a client that is mounted, of an FS that may have most calls.
-func newCaller(most int, shared *atomic.Int64) *client {
-	fs := &FS{}
-	fs.calls.init(most, shared)
-	c := &client{fs: fs, awake: make(chan struct{}, 1)}
-	c.m.Store(&ll.Mount{})
-	return c
-}
 
 // fill takes all calls that there are.
 func (c *client) fill(asks bool) (taken []*call) {
@@ -191,7 +180,7 @@ func TestLateWaiter(t *testing.T) {
 // TestLateBeside has many callers beside calls that are late, while it is looked for
 // these: no more than may run at the same time do.
 func TestLateBeside(t *testing.T) {
-	const most, late, callers, each = 3, 30, 16, 1000
+	const most, late = 3, 30
 	c := newCaller(most, new(atomic.Int64))
 	s := &c.fs.calls
 	s.epoch = s.epoch.Add(-time.Hour)
@@ -205,8 +194,7 @@ func TestLateBeside(t *testing.T) {
 	if n := s.window.Load(); n != most+late {
 		t.Fatalf("the window is %d", n)
 	}
-	var running atomic.Int32
-	var looking, all sync.WaitGroup
+	var looking sync.WaitGroup
 	over := make(chan struct{})
 	looking.Go(func() {
 		for {
@@ -218,23 +206,7 @@ func TestLateBeside(t *testing.T) {
 			}
 		}
 	})
-	for range callers {
-		all.Go(func() {
-			for range each {
-				k, err := c.enter(t.Context())
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := running.Add(1); n > most {
-					t.Errorf("%d calls at once", n)
-				}
-				running.Add(-1)
-				k.end()
-			}
-		})
-	}
-	all.Wait()
+	crowd(t, c, most)
 	close(over)
 	looking.Wait()
 }

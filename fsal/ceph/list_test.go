@@ -15,10 +15,7 @@ import (
 func TestListWhatGoes(t *testing.T) {
 	const files, listers, removers, rounds = 1200, 3, 6, 3
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	r := request(0)
 	for range rounds {
 		for i := range files {

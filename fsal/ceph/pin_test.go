@@ -24,10 +24,7 @@ func TestPinRanks(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := newRigOn(t, c, 2)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	d, _, _, err := root.Make(r, "pinned", fsal.MakeSpec{Type: fsal.Directory})
 	if err != nil {

@@ -13,10 +13,7 @@ import (
 // directory to another, and so do names within one; only directories do not.
 func TestRenameBesideMove(t *testing.T) {
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	var dirs [2]fsal.Node
 	for i, name := range []string{"a", "b"} {

@@ -151,10 +151,7 @@ fs.setxattr(%[1]q, "ceph.quota.max_files", b"%[3]d", 0)
 `, x.cfg.Path, size, files)); err != nil {
 		t.Fatal(err)
 	}
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	fs, root := x.tree()
 	r := request(0)
 	s, err := fs.Statfs(r)
 	if err != nil || s.Bytes != size || s.BytesAvail > size {

@@ -13,10 +13,7 @@ import (
 func TestListXattrsOfNone(t *testing.T) {
 	const rounds, listers = 300, 4
 	x := newRig(t, 1)
-	fs := x.open()
-	defer fs.Retire()
-	root := x.root(fs)
-	defer root.Put()
+	_, root := x.tree()
 	f := x.put(root, "f", "")
 	defer f.Put()
 	n, r := f.(fsal.Xattrs), request(0)
