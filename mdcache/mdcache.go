@@ -85,6 +85,8 @@ type FS struct {
 	callers  callers
 	serial   atomic.Uint64 // of the last node
 	gone     atomic.Uint64 // how often objects went: what was asked before does not count
+	pressed  atomic.Bool   // the file system wants objects back: new ones are given back after use
+	released atomic.Uint64 // how often it did
 	tallies  tallies
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the sweeper has ended
@@ -130,9 +132,12 @@ func (c *FS) sweep(ctx context.Context) {
 	defer close(c.done)
 	tick := time.NewTicker(c.cfg.Idle)
 	defer tick.Stop()
-	for {
+	for before := uint64(0); ; {
 		select {
 		case <-tick.C:
+			now := c.released.Load()
+			c.pressed.Store(now != before)
+			before = now
 			c.table.each(func(n *node) {
 				if !n.used.Swap(false) {
 					c.forget(n)
@@ -275,7 +280,11 @@ func (u upcalls) Invalidate(k fsal.Key) {
 	u.Upcalls.Invalidate(k)
 }
 
+// Release gives back what is asked for, and for a time what is new, which would be asked
+// for next: an MDS counts what it has asked for and not got yet, and complains of it.
 func (u upcalls) Release(k fsal.Key) {
+	u.fs.released.Add(1)
+	u.fs.pressed.Store(true)
 	u.fs.dropKey(&k)
 	u.Upcalls.Release(k)
 }

@@ -342,6 +342,32 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestPressure: while the file system wants objects back new ones are kept no longer than
+// they are used, unless they are found again meanwhile; some time later they are.
+func TestPressure(t *testing.T) {
+	cfg := DefaultConfig(5000)
+	cfg.Idle = time.Hour
+	fs := New(mem.New(mem.Config{}), cfg)
+	defer fs.Close()
+	upcalls{watcher{}, fs}.Release(fsal.Key{})
+	rootOf(t, fs).Put()
+	if n := fs.table.len.Load(); n != 0 {
+		t.Errorf("%d objects are kept under pressure", n)
+	}
+	n := rootOf(t, fs)
+	rootOf(t, fs).Put()
+	n.Put()
+	if n := fs.table.len.Load(); n != 1 {
+		t.Errorf("%d objects are kept of one that was found again", n)
+	}
+	fs.pressed.Store(false)
+	fs.table.each(fs.drop)
+	rootOf(t, fs).Put()
+	if n := fs.table.len.Load(); n != 1 {
+		t.Errorf("%d objects are kept without pressure", n)
+	}
+}
+
 // TestRemovedOutside: an object that was removed behind the cache's back is gone
 // once Trust is over.
 func TestRemovedOutside(t *testing.T) {

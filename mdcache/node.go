@@ -74,7 +74,12 @@ func (n *node) get() bool {
 }
 
 func (n *node) Put() {
-	if n.refs.Add(-1) == 0 {
+	switch n.refs.Add(-1) {
+	case 1: // the table's, mostly
+		if n.fs.pressed.Load() && !n.used.Load() {
+			n.fs.drop(n)
+		}
+	case 0:
 		n.known.Store(nil)
 		for i := range n.rights {
 			n.rights[i].Store(nil)
