@@ -100,8 +100,12 @@ func TestStateOutlivesKills(t *testing.T) {
 	}
 	r := holder.probe("probed")
 	t.Logf("%d records were written, and %d locks taken and given back", r.Writes.Count, r.Locks.Count)
-	if n, err := strconv.Atoi(rival.tell("nagged")); err != nil || n < kills/4 { // in a grace period it waits
-		t.Errorf("the other client's attempts: %d refused, %v", n, err)
+	// An attempt that meets a grace period may wait for several, since Linux tries again
+	// up to 15 s later.
+	n, err := strconv.Atoi(rival.tell("nagged"))
+	t.Logf("the other client was refused the lock %d times", n)
+	if err != nil || n == 0 {
+		t.Errorf("the other client's attempts: %v", err)
 	}
 	if len(granted) != 0 {
 		t.Error("a lock was granted to two clients")
