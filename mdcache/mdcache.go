@@ -281,7 +281,7 @@ func (u upcalls) Invalidate(k fsal.Key) {
 }
 
 // Release gives back what is asked for, and for a time what is new, which would be asked
-// for next: an MDS counts what it has asked for and not got yet, and complains of it.
+// for next: an MDS complains of whom it has to ask for much.
 func (u upcalls) Release(k fsal.Key) {
 	u.fs.released.Add(1)
 	u.fs.pressed.Store(true)

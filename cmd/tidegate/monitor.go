@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -53,6 +54,7 @@ func tellAt(addr string, m *monitor.Monitor, log *zap.Logger) (end func()) {
 // mounter is a file system behind libcephfs clients.
 type mounter interface {
 	Mounted() (clients int, evictions uint64)
+	Pressure() (asked uint64, waited time.Duration)
 }
 
 // ceph counts the libcephfs clients behind all exports.
@@ -61,6 +63,9 @@ func (t *exportTable) ceph() (c monitor.Ceph) {
 		clients, evictions := m.Mounted()
 		c.Sessions += clients
 		c.Evictions += evictions
+		asked, waited := m.Pressure()
+		c.Asked += asked
+		c.Waited += waited
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -47,7 +48,8 @@ func (r *rig) usage(owner, path string) (c, x monitor.Use) {
 // mounted is a file system behind libcephfs clients.
 type mounted struct{ fsal.FS }
 
-func (mounted) Mounted() (clients int, evictions uint64) { return 2, 1 }
+func (mounted) Mounted() (clients int, evictions uint64)       { return 2, 1 }
+func (mounted) Pressure() (asked uint64, waited time.Duration) { return 3, time.Second }
 
 // libcephfs clients are counted behind the cache, too.
 func TestCountCeph(t *testing.T) {
@@ -58,7 +60,7 @@ func TestCountCeph(t *testing.T) {
 		table.live[uint32(id)] = &liveExport{fs: &ownedFS{FS: fs}}
 	}
 	table.live[9] = new(liveExport)
-	if got, want := table.ceph(), (monitor.Ceph{Sessions: 4, Evictions: 2}); got != want {
+	if got, want := table.ceph(), (monitor.Ceph{Sessions: 4, Evictions: 2, Asked: 6, Waited: 2 * time.Second}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -25,7 +25,8 @@ type call struct {
 	gen  uint64
 	// changes is what the call changes, if its number is not 0.
 	changes vino
-	_       [16]byte
+	fresh   int // what it found that costs a capability
+	_       [8]byte
 }
 
 // What a call's word has.
@@ -84,12 +85,25 @@ func (k *call) changing(id vino) {
 	k.c.journal.count(id, 1)
 }
 
+// meets says that the call found an inode.
+func (k *call) meets(id vino) {
+	if k.c.fs.pace.takes(id) {
+		k.fresh++
+	}
+}
+
+// end gives the right back, and then waits for the pace of what the call found.
 func (k *call) end() {
 	if k.changes.ino != 0 {
 		k.c.journal.count(k.changes, -1)
 		k.changes = vino{}
 	}
-	k.c.fs.calls.give(k)
+	fs, fresh := k.c.fs, k.fresh
+	k.fresh = 0
+	fs.calls.give(k)
+	if fresh > 0 {
+		fs.pace.wait(fs.ctx, fresh)
+	}
 }
 
 // judge returns what a call answers: EAGAIN where its client is lost, which is

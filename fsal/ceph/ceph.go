@@ -112,6 +112,7 @@ type FS struct {
 	closing  context.CancelFunc
 	tasks    sync.WaitGroup
 	releases demands // of references that the MDS wants dropped
+	pace     pace
 	recalls  demands // of delegations
 	guards   guards
 	moving   sync.Mutex      // held by renames of directories from one to another; first of all locks
@@ -124,6 +125,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
 	fs := &FS{cfg: cfg, names: namelock.New()}
 	fs.calls.init(cfg.Calls, cfg.Late)
+	fs.pace.epoch = fs.calls.epoch
 	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	if fs.conn, err = cfg.connect(); err != nil {
@@ -162,9 +164,15 @@ func Open(cfg Config) (_ *FS, err error) {
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}
-	fs.tasks.Go(func() { fs.releases.hand(func(id vino) { fs.upcalls().Release(fs.key(id)) }) })
+	fs.tasks.Go(func() { fs.releases.hand(fs.release) })
 	fs.tasks.Go(func() { fs.recalls.hand(fs.recall) })
 	return fs, nil
+}
+
+// release asks for what an MDS wants back.
+func (fs *FS) release(id vino) {
+	fs.pace.press()
+	fs.upcalls().Release(fs.key(id))
 }
 
 // serve starts what keeps a client going.
@@ -331,6 +339,12 @@ func (fs *FS) recall(id vino) {
 // evicted.
 func (fs *FS) Mounted() (clients int, evictions uint64) {
 	return len(fs.clients) - int(fs.lost.Load()), fs.evicted.Load()
+}
+
+// Pressure returns how often MDSs asked for something in use, and for how long calls
+// were held up so that they ask for no more than what they complain of.
+func (fs *FS) Pressure() (asked uint64, waited time.Duration) {
+	return fs.pace.asks.Load(), time.Duration(fs.pace.waited.Load())
 }
 
 // Close leaves the sessions, with what they hold, to a successor, which ends them

@@ -170,6 +170,9 @@ func (n *node) refill(r *fsal.Req, s *stream, want fsal.EntryWant) error {
 	attrs := want&fsal.WantAttr != 0 || s.id.snap == ll.SnapDir
 	s.next, s.old = 0, false
 	s.ended, err = k.m.Readdir(s.dir, attrs, &s.read)
+	for i := range s.read.Len() {
+		k.meets(vino{s.read.Ino(i), s.id.snap})
+	}
 	return k.judge(err)
 }
 
@@ -214,6 +217,7 @@ func (n *node) glance(r *fsal.Req, name string) (ll.Stat, error) {
 	defer k.end()
 	in, st, err := k.m.Lookup(&superuser, dir, name)
 	if err == nil {
+		k.meets(idOf(&st))
 		k.m.Put(in)
 	}
 	return st, k.judge(err)

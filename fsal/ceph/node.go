@@ -37,6 +37,7 @@ type located struct {
 // inode is another client's, that one is asked when it is used.
 func (fs *FS) node(k *call, in ll.Inode, st *ll.Stat) *node {
 	n := &node{fs: fs, id: idOf(st), typ: st.Type}
+	k.meets(n.id)
 	n.c = fs.home(n.id)
 	n.refs.Store(1)
 	if n.c == k.c {

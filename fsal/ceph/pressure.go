@@ -17,6 +17,12 @@ type demands struct {
 	out int
 }
 
+const demandSize = 16 // bytes
+
+// demandsMost is more than an MDS asks for at once (mds_recall_max_caps), while hand
+// waits for the lock of libcephfs.
+const demandsMost = 1 << 16
+
 // open makes the pipe. What does not fit is dropped, unless all must arrive; then
 // whoever asks waits for hand, which waits for nobody.
 func (d *demands) open(all bool) error {
@@ -28,6 +34,8 @@ func (d *demands) open(all bool) error {
 	if all {
 		return unix.SetNonblock(d.out, false)
 	}
+	// Where the kernel refuses so much, requests come again a second later.
+	unix.FcntlInt(uintptr(d.out), unix.F_SETPIPE_SZ, demandsMost*demandSize)
 	return nil
 }
 
@@ -35,7 +43,7 @@ func (d *demands) sink() int { return d.out }
 
 // ask puts in a demand of our own.
 func (d *demands) ask(id vino) {
-	var b [16]byte
+	var b [demandSize]byte
 	binary.LittleEndian.PutUint64(b[:], id.ino)
 	binary.LittleEndian.PutUint64(b[8:], id.snap)
 	unix.Write(d.out, b[:])
@@ -57,15 +65,14 @@ func (d *demands) close() {
 
 // hand passes on what is asked for until stop.
 func (d *demands) hand(each func(vino)) {
-	const size = 16
-	buf := make([]byte, 256*size)
+	buf := make([]byte, 256*demandSize)
 	for {
 		// A pipe takes so few bytes whole or not at all.
-		n, err := io.ReadAtLeast(d.in, buf, size)
+		n, err := io.ReadAtLeast(d.in, buf, demandSize)
 		if err != nil {
 			return
 		}
-		for b := buf[:n]; len(b) >= size; b = b[size:] {
+		for b := buf[:n]; len(b) >= demandSize; b = b[demandSize:] {
 			each(vino{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])})
 		}
 	}

@@ -72,6 +72,9 @@ func (c *Cluster) Ceph(args ...string) (string, error) {
 type Session struct {
 	ID       int64 `json:"id"`
 	Caps     int64 `json:"num_caps"`
+	Recalled struct {
+		Value float64 `json:"value"` // how many caps were asked for, as the MDS forgets it
+	} `json:"recall_caps"`
 	Metadata struct {
 		UUID string `json:"uuid"`
 		Host string `json:"hostname"`

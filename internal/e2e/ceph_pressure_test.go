@@ -66,18 +66,21 @@ func (m memory) String() string { return fmt.Sprintf("%d MiB", int64(m)>>10) }
 
 // sight is what can be seen of the server at one time.
 type sight struct {
-	rss  memory
-	caps int64
+	rss      memory
+	caps     int64
+	recalled int64 // as the MDS forgets it, which complains of more than 256 Ki
 }
 
-func (v sight) String() string { return fmt.Sprintf("%v with %d capabilities", v.rss, v.caps) }
+func (v sight) String() string {
+	return fmt.Sprintf("%v with %d capabilities and %d asked for", v.rss, v.caps, v.recalled)
+}
 
 // pressure is a cluster with a server.
 type pressure struct {
 	*testing.T
 	cluster *cephtest.Cluster
 	s       *server
-	most    *struct{ rss, caps atomic.Int64 }
+	most    *struct{ rss, caps, recalled atomic.Int64 }
 }
 
 func newPressure(t *testing.T) pressure {
@@ -94,7 +97,7 @@ func newPressure(t *testing.T) pressure {
 	t.Cleanup(func() { cluster.Stop() })
 	s := newServer(t, export{"ceph:nfs@" + cephtest.FS, "/all"}).with("--ceph-conf", cluster.Conf())
 	s.args[0] = cephProgram(t)
-	return pressure{t, cluster, s, new(struct{ rss, caps atomic.Int64 })}
+	return pressure{t, cluster, s, new(struct{ rss, caps, recalled atomic.Int64 })}
 }
 
 // atOnce runs f so many times at once, and ends the test if one fails.
@@ -188,6 +191,7 @@ func (x pressure) look() (v sight, err error) {
 	for _, s := range list {
 		if strings.HasPrefix(s.Metadata.UUID, "ganesha-") {
 			v.caps += s.Caps
+			v.recalled += int64(s.Recalled.Value)
 		}
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", x.s.cmd.Process.Pid))
@@ -198,6 +202,7 @@ func (x pressure) look() (v sight, err error) {
 	_, err = fmt.Sscan(after, &v.rss)
 	raise(&x.most.rss, int64(v.rss))
 	raise(&x.most.caps, v.caps)
+	raise(&x.most.recalled, v.recalled)
 	return v, err
 }
 
@@ -224,7 +229,7 @@ func (x pressure) watch() (stop func()) {
 			}
 			select {
 			case <-ctx.Done():
-				x.Logf("the cluster's health was asked for %d times; at most %d capabilities were out", n+1, x.most.caps.Load())
+				x.Logf("the cluster's health was asked for %d times; at most %d capabilities were out, and %d asked for", n+1, x.most.caps.Load(), x.most.recalled.Load())
 				return
 			case <-tick.C:
 			}

@@ -58,6 +58,8 @@ func TestMetrics(t *testing.T) {
 		`tidegate_grace_phase{phase="none"}`:                                     "1",
 		`tidegate_grace_phase{phase="recovering"}`:                               "0",
 		`tidegate_ceph_evictions_total`:                                          "3",
+		`tidegate_ceph_recalls_total`:                                            "4",
+		`tidegate_ceph_paced_seconds_total`:                                      "5",
 		`tidegate_cache_bytes`:                                                   "5",
 		`tidegate_cache_hits_total{what="names"}`:                                "6",
 		`tidegate_cache_misses_total{what="names"}`:                              "7",

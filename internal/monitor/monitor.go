@@ -53,7 +53,9 @@ type Asked struct{ Hits, Misses uint64 }
 // Ceph counts libcephfs clients and what befell them.
 type Ceph struct {
 	Sessions  int
-	Evictions uint64 // since the start
+	Evictions uint64        // this and the others since the start
+	Asked     uint64        // of MDSs, for something in use
+	Waited    time.Duration // of calls, so that they do not ask for too much
 }
 
 // Monitor watches one server. Its methods are safe for concurrent use.

@@ -79,7 +79,7 @@ func newRig(t *testing.T) *rig {
 		nfs.Close()
 	})
 	r.Monitor = New(Config{NFS: nfs, RPC: server, Grace: steady, Version: "1.2.3",
-		Ceph:  func() Ceph { return Ceph{2, 3} },
+		Ceph:  func() Ceph { return Ceph{2, 3, 4, 5 * time.Second} },
 		Cache: func() Cache { return Cache{5, map[string]Asked{"names": {6, 7}}} },
 		Cluster: func() Cluster {
 			return Cluster{Current: 7, Recovering: 6, Members: []Member{{"a", true, true}, {"b", false, true}}}

@@ -129,7 +129,7 @@ func TestWarnings(t *testing.T) {
 	if s := r.Status(0); len(s.Warnings) != 0 {
 		t.Errorf("of a sound server: %q", s.Warnings)
 	}
-	r.cfg.Ceph = func() Ceph { return Ceph{1, 7} }
+	r.cfg.Ceph = func() Ceph { return Ceph{Sessions: 1, Evictions: 7} }
 	r.one.fail(syscall.EIO)
 	r.look()
 	all := strings.Join(r.Status(0).Warnings, "\n")

@@ -3,6 +3,8 @@ package monitor
 import (
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tidegate/tidegate/grace"
 	"github.com/tidegate/tidegate/nfs4/meter"
 )
@@ -111,17 +113,18 @@ func exportMetrics() []metric {
 
 // cephMetrics tell of libcephfs, where there is any.
 func cephMetrics() []metric {
+	of := func(name, help string, kind prometheus.ValueType, value func(Ceph) float64) metric {
+		return metric{name, help, kind, nil, func(s *scrape, tell func(float64, ...string)) {
+			if s.m.cfg.Ceph != nil {
+				tell(value(s.m.cfg.Ceph()))
+			}
+		}}
+	}
 	return []metric{
-		{"tidegate_ceph_sessions", "libcephfs clients that are mounted.", gauge, nil, func(s *scrape, tell func(float64, ...string)) {
-			if s.m.cfg.Ceph != nil {
-				tell(float64(s.m.cfg.Ceph().Sessions))
-			}
-		}},
-		{"tidegate_ceph_evictions_total", "Times that Ceph evicted a libcephfs client.", counter, nil, func(s *scrape, tell func(float64, ...string)) {
-			if s.m.cfg.Ceph != nil {
-				tell(float64(s.m.cfg.Ceph().Evictions))
-			}
-		}},
+		of("tidegate_ceph_sessions", "libcephfs clients that are mounted.", gauge, func(c Ceph) float64 { return float64(c.Sessions) }),
+		of("tidegate_ceph_evictions_total", "Times that Ceph evicted a libcephfs client.", counter, func(c Ceph) float64 { return float64(c.Evictions) }),
+		of("tidegate_ceph_recalls_total", "Times that an MDS asked for capabilities of what is in use.", counter, func(c Ceph) float64 { return float64(c.Asked) }),
+		of("tidegate_ceph_paced_seconds_total", "Time that operations waited so that an MDS need not ask for too many capabilities.", counter, func(c Ceph) float64 { return seconds(c.Waited) }),
 	}
 }
 
