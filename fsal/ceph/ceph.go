@@ -36,6 +36,13 @@
 // met the loss answer EAGAIN. The write verifier has changed by then, so whoever
 // wrote unstable data sends them again.
 //
+// # Pressure
+//
+// An MDS that wants its clients to know less asks for capabilities. Of objects that
+// nobody here uses libcephfs gives them back by itself; for the others it asks us, by
+// Upcalls.Release. However fast all that is, the MDS complains of a client that it has
+// to ask for too many, so new ones come in only as fast as it bears (pace).
+//
 // # Handles
 //
 // A Key has the file system's id, the snapshot and the inode, and any gateway
