@@ -97,12 +97,29 @@ func redirect(to string) error {
 		defer file.Close()
 		return unix.Dup3(int(file.Fd()), unix.Stderr, 0)
 	}
-	file, err := os.OpenFile(to, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	return leadTo(to, unix.Stderr, 0)
+}
+
+// reopenLog opens the file anew that redirect led the log to, which may have been
+// moved away. After an error the log goes on where it went.
+func reopenLog(to string) error {
+	switch to {
+	case "", logStderr, logStdout, logSyslog:
+		return nil
+	}
+	return leadTo(to, unix.Stderr, unix.O_NONBLOCK) // a pipe that nobody reads is waited for at the start alone
+}
+
+// leadTo makes fd write to the end of a file, which is made where there is none. What
+// others write to fd meanwhile is whole in one file or the other.
+func leadTo(file string, fd, flags int) error {
+	opened, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE|flags, 0o640)
 	if err != nil {
 		return fmt.Errorf("-L: %w", err)
 	}
-	defer file.Close()
-	return unix.Dup3(int(file.Fd()), unix.Stderr, 0)
+	defer opened.Close()
+	from := int(opened.Fd())
+	return errors.Join(unix.SetNonblock(from, false), unix.Dup3(from, fd, 0))
 }
 
 // holdPID writes this process's id into a file and holds it locked, so that no

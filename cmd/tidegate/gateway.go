@@ -211,9 +211,12 @@ type outcome struct {
 	Restart []string `json:"after_restart,omitempty"`  // settings that count from the next start
 }
 
-// reload puts the configuration in force as it is now. After an error the one
-// before stays.
+// reload opens the log anew, and puts the configuration in force as it is now. After
+// an error the one before stays.
 func (g *gateway) reload(ctx context.Context) (outcome, error) {
+	if err := reopenLog(g.flags.log); err != nil {
+		g.log.Error("the log goes on in the file that was opened before", zap.Error(err))
+	}
 	return g.change(ctx, "", func() (undo func() error, err error) { return func() error { return nil }, nil })
 }
 

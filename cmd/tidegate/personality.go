@@ -76,7 +76,7 @@ func ganeshaCommand() *cobra.Command {
 	f.BoolVarP(&g.defaults, "defaults", "T", false, "print the default configuration")
 	f.BoolVarP(&g.foreground, "foreground", "F", false, "stay in the foreground")
 	f.StringVarP(&g.config, "config", "f", ganeshaConfig, "configuration")
-	f.StringVarP(&g.log, "log", "L", "", "STDERR, STDOUT, SYSLOG or a file to log to (default SYSLOG in the background)")
+	f.StringVarP(&g.log, "log", "L", "", "STDERR, STDOUT, SYSLOG or a file to log to, opened anew at SIGHUP (default SYSLOG in the background)")
 	f.StringVarP(&g.level, "level", "N", "", "level of the log: NIV_EVENT and others; counts before the configuration's")
 	f.StringVarP(&g.pidFile, "pidfile", "p", "", "file for the process id, held locked")
 	f.BoolP("trace", "C", false, "no effect: a crash always leaves its stacks in the log")
@@ -93,7 +93,7 @@ var ganeshaLevels = []string{"NULL", "FATAL", "MAJ", "CRIT", "WARN", "EVENT", "I
 func (g *ganeshaFlags) run(cmd *cobra.Command) error {
 	var s settings
 	s.register(&cobra.Command{}) // for the defaults
-	s.config = g.config
+	s.config, s.log = g.config, g.log
 	given := []string{"config"}
 	if g.level != "" {
 		level := strings.TrimPrefix(strings.ToUpper(g.level), "NIV_")

@@ -32,6 +32,7 @@ type settings struct {
 	listen   []string
 	monitor  string // address for metrics and the status page; "" for none
 	stateDir string
+	log      string // where redirect led it
 	logLevel string
 	lease    time.Duration
 	grace    time.Duration

@@ -14,7 +14,7 @@ func logBlocks() []block {
 			{name: "Display_UTC_Timestamp", kind: boolean, def: "false", doc: "Times in UTC; they always are."},
 		}},
 		{path: "LOG/COMPONENTS", doc: "Levels of parts of ganesha.", keys: componentKeys()},
-		{path: "LOG/FACILITY", doc: "Where the log goes; here it is standard error.", repeats: true, keys: []key{
+		{path: "LOG/FACILITY", doc: "Where the log goes; here it is standard error, or where ganesha.nfsd -L leads it: a file is opened anew at each reload.", repeats: true, keys: []key{
 			{name: "name", kind: text, doc: "Name."},
 			{name: "destination", kind: text, doc: "File, stderr, stdout or syslog."},
 			{name: "max_level", kind: levels, def: "FULL_DEBUG", doc: "Least severe message."},
