@@ -139,7 +139,7 @@ func underSystemd(t *testing.T, deb string) {
 	exercise(t, addr, dir)
 	m.run("systemctl", "reload", "tidegate")
 
-	for _, signal := range []string{"STOP", "SEGV", "KILL"} {
+	for _, signal := range []string{"STOP", "SEGV", "QUIT", "KILL"} {
 		before := m.main()
 		m.run("kill", "-"+signal, fmt.Sprint(before))
 		m.until("a new server after SIG"+signal, func() bool {
@@ -159,6 +159,9 @@ func underSystemd(t *testing.T, deb string) {
 	}
 	if state := m.run("systemctl", "show", "-P", "ActiveState", "tidegate"); state != "failed" {
 		t.Errorf("a server whose configuration is faulty is %s", state)
+	}
+	if status := m.run("systemctl", "show", "-P", "ExecMainStatus", "tidegate"); status != "78" {
+		t.Errorf("a server whose configuration is faulty ends with %s", status)
 	}
 	m.run("dpkg", "--purge", "tidegate")
 	if out := m.run("find", "/etc/systemd/system", "-name", "tidegate*"); out != "/etc/systemd/system/tidegate.service.d" {

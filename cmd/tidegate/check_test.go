@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +47,7 @@ func TestCheck(t *testing.T) {
 			cmd.SetOut(&out)
 			cmd.SetErr(&errOut)
 			cmd.SetContext(t.Context())
-			if code := exitCode(cmd.Execute()); code != test.code {
+			if code := exitStatus(cmd.Execute()); code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			if !strings.Contains(out.String(), test.out) || test.out == "" && out.Len() > 0 {
@@ -59,14 +58,4 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
-}
-
-func exitCode(err error) int {
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, new(failure)):
-		return exitFailed
-	}
-	return exitUsage
 }

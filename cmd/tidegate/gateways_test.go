@@ -353,7 +353,7 @@ func deadMember(t *testing.T, found func(...string) *town) {
 	}
 }
 
-// A set-up that cannot work ends the start with exit status 2, and one line that
+// A set-up that cannot work ends the start for a person to mend, and one line that
 // says what to do.
 func whatToDo(t *testing.T, found func(...string) *town) {
 	c := found("a")
@@ -374,7 +374,7 @@ func whatToDo(t *testing.T, found func(...string) *town) {
 		"no backend":    {[]string{"--recovery-backend", "floppy"}, "must be one of fs, rados_cluster, rados_kv, rados_ng"},
 	} {
 		code, line := c.exits(test.args...)
-		if code != exitUsage || !strings.Contains(line, test.want) {
+		if code != exitConfig || !strings.Contains(line, test.want) {
 			t.Errorf("%s: exit status %d, %q; want %q", name, code, line, test.want)
 		}
 	}
@@ -418,7 +418,7 @@ func takenTwice(t *testing.T, found func(...string) *town) {
 	x.back2(second.addr)
 	x.must(x.complete(ctx))
 	second.steady()
-	if err := first.cmd.Wait(); err == nil || first.cmd.ProcessState.ExitCode() != exitUsage {
+	if err := first.cmd.Wait(); err == nil || first.cmd.ProcessState.ExitCode() != exitConfig {
 		t.Errorf("the first ends with %v", err)
 	}
 	first.cmd = nil

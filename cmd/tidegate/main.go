@@ -15,18 +15,6 @@ import (
 // version is set by the linker in releases.
 var version = ""
 
-// Exit codes: a command line or a set-up that a person must mend, and a failure
-// while running.
-const (
-	exitUsage  = 2
-	exitFailed = 1
-)
-
-// failure is an error that arose while running, not from the command line.
-type failure struct{ error }
-
-func (f failure) Unwrap() error { return f.error }
-
 func main() {
 	if filepath.Base(os.Args[0]) == graceToolName {
 		os.Exit(graceTool(os.Args, os.Stdout, os.Stderr))
@@ -42,16 +30,14 @@ func main() {
 	} else {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", root.Name(), oneLine(err))
 	}
-	if errors.As(err, new(failure)) {
-		os.Exit(exitFailed)
-	}
-	os.Exit(exitUsage)
+	os.Exit(exitStatus(err))
 }
 
 func tidegateCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tidegate",
 		Short:         "An NFSv4.1/4.2 server for CephFS and local directories",
+		Long:          "An NFSv4.1/4.2 server for CephFS and local directories.\n\n" + exitTable(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -146,7 +147,10 @@ func (s *settings) check() error {
 	if s.recovery == "" {
 		s.recovery = filepath.Join(s.stateDir, "recovery")
 	}
-	return nil
+	_, levelErr := levelNamed(s.logLevel)
+	_, memoryErr := memoryLimit(s.memory, os.DirFS("/"))
+	_, exportErr := s.flagSpecs()
+	return cmp.Or(levelErr, memoryErr, exportErr)
 }
 
 // with returns the settings with what c says where no flag was given.

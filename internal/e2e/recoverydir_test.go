@@ -217,8 +217,8 @@ func refusesRecords(t *testing.T, dir string, says ...string) {
 	t.Helper()
 	_, stderr, status := command(t, "serve", "--listen", freeAddr(t), "--export", "mem:=/mem", "--recovery-dir", dir)
 	line, rest, _ := strings.Cut(stderr, "\n")
-	if status != 2 || rest != "" {
-		t.Errorf("exit status %d, standard error %q; want 2 and one line", status, stderr)
+	if status != exitConfig || rest != "" {
+		t.Errorf("exit status %d, standard error %q; want %d and one line", status, stderr, exitConfig)
 	}
 	for _, text := range says {
 		if !strings.Contains(line, text) {
@@ -351,7 +351,7 @@ func TestGraceCommands(t *testing.T) {
 		!row.MatchString(stdout) || !strings.HasPrefix(stdout, "grace period: recovering\n") || !strings.Contains(stdout, "time left: ") {
 		t.Errorf("status: exit status %d, %q", status, stdout)
 	}
-	if _, stderr, status := grace("end"); status != 2 || !strings.Contains(stderr, "--force") {
+	if _, stderr, status := grace("end"); status != exitUsage || !strings.Contains(stderr, "--force") {
 		t.Errorf("end: exit status %d, %q", status, stderr)
 	}
 	s.phase(recovering)
