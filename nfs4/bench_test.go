@@ -71,7 +71,7 @@ func mount(t testing.TB) mounted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.Open(ctx, root, "file", client.OpenOptions{Access: wire.OpenShareAccessBoth, Create: true})
+	f, err := s.Open(ctx, root, "file", client.OpenOptions{Access: wire.OpenShareAccessBoth, Create: true, Mode: 0o644})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +155,25 @@ func BenchmarkServe(b *testing.B) {
 				once()
 			}
 		})
+	}
+}
+
+// BenchmarkOpenAgain measures OPEN by who has the file open already.
+func BenchmarkOpenAgain(b *testing.B) {
+	m := mount(b)
+	again := m.run(b, request{name: "open", ops: 2, encode: func(e *xdr.Encoder, f *client.File) {
+		put(e, f)
+		e.Uint32(uint32(wire.OpOpen))
+		wire.OpenArgs{
+			ShareAccess: wire.OpenShareAccessRead | wire.OpenShareAccessWantNoDeleg,
+			Owner:       wire.StateOwner{ClientID: m.session.Client.ID, Owner: []byte("again")},
+			Claim:       wire.OpenClaim{Claim: wire.ClaimFH},
+		}.Encode(e)
+	}})
+	again()
+	b.ReportAllocs()
+	for b.Loop() {
+		again()
 	}
 }
 

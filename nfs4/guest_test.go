@@ -55,6 +55,7 @@ type guest struct {
 	t    testing.TB
 	ctx  context.Context
 	addr string
+	cred rpc.Cred
 
 	// answer answers all but CB_SEQUENCE; nil: OK.
 	answer func(calledBack) (wire.Status, wire.Body)
@@ -73,14 +74,14 @@ type guest struct {
 func newGuest(t testing.TB, addr string) *guest {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	return &guest{t: t, ctx: ctx, addr: addr, last: map[string]wire.CbSequenceArgs{},
+	return &guest{t: t, ctx: ctx, addr: addr, cred: rpc.Cred{Flavor: rpc.AuthSys}, last: map[string]wire.CbSequenceArgs{},
 		seqs: map[uint32]uint32{}, seen: make(chan calledBack, 1024)}
 }
 
 // dial makes a connection that calls itself name in what is seen of callbacks.
 func (g *guest) dial(name string) *client.Conn {
 	g.t.Helper()
-	cfg := client.Config{Cred: rpc.Cred{Flavor: rpc.AuthSys}, Callbacks: map[wire.CbOp]client.Callback{
+	cfg := client.Config{Cred: g.cred, Callbacks: map[wire.CbOp]client.Callback{
 		wire.OpCbSequence: func(a wire.CbArgs) (wire.Status, wire.Body) { return g.cbSequence(name, a.(wire.CbSequenceArgs)) },
 	}}
 	for _, op := range []wire.CbOp{wire.OpCbRecall, wire.OpCbGetattr, wire.OpCbNotifyLock, wire.OpCbRecallAny} {

@@ -104,6 +104,19 @@ func openNode(r *fsal.Req, n fsal.Node, want state.Share) (fsal.File, error) {
 	return n.Open(&fsal.Req{Context: r.Context}, fsal.OpenRead)
 }
 
+// mayOpen judges as openNode does.
+func mayOpen(r *fsal.Req, n fsal.Node, want state.Share) error {
+	need := accessOf(want)
+	have, err := n.Access(r, need|fsal.MayExecute)
+	switch {
+	case err != nil:
+		return err
+	case have&need == need, want == state.ShareRead && have&fsal.MayExecute != 0:
+		return nil
+	}
+	return syscall.EACCES
+}
+
 // regular says what an operation on regular files answers for another type
 // (RFC 8881, 15.1.2).
 func regular(t fsal.Type) wire.Status {
@@ -126,6 +139,16 @@ func openFlags(s state.Share) (f fsal.OpenFlags) {
 		f |= fsal.OpenWrite
 	}
 	return f
+}
+
+func accessOf(s state.Share) (a fsal.Access) {
+	if s&state.ShareRead != 0 {
+		a |= fsal.MayRead
+	}
+	if s&state.ShareWrite != 0 {
+		a |= fsal.MayWrite
+	}
+	return a
 }
 
 func (c *compound) read(a wire.ReadArgs) wire.Status {

@@ -219,6 +219,7 @@ func (c *compound) grant(o *opening) wire.Status {
 		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },
+		May:     func() error { return o.may(&c.req) },
 		Granted: func() error { return c.truncate(o) }, Truncates: o.truncate,
 		Reclaim: o.args.Claim.Claim == wire.ClaimPrevious, Delegated: o.claimed,
 		Wish: c.wish(o), Origin: c.origin,
@@ -245,6 +246,16 @@ func (o *opening) file(r *fsal.Req, access state.Share) (fsal.File, error) {
 		return f, nil
 	}
 	return openNode(r, o.node, access)
+}
+
+// may judges an OPEN of what its owner has open for that already: a right to do so
+// once is none to do so again (RFC 8881, 18.16.4). Not judged are who has made the file,
+// and claims on what the client was granted before.
+func (o *opening) may(r *fsal.Req) error {
+	if o.made != nil || o.claimed || o.args.Claim.Claim == wire.ClaimPrevious {
+		return nil
+	}
+	return mayOpen(r, o.node, o.access)
 }
 
 // truncate empties what was there before, as one of its writers.

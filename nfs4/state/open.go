@@ -45,6 +45,9 @@ type OpenRequest struct {
 	// Open opens the file for at least access: when the reservation is granted
 	// and what is open already does not do, and for a write delegation.
 	Open func(access Share) (fsal.File, error)
+	// May says whether Access may be had, where the owner has it by now and the file
+	// is not opened again.
+	May func() error
 	// Wish is the delegation to grant along, if it pays.
 	Wish   Wish
 	Origin Origin
@@ -70,7 +73,7 @@ type Opened struct {
 
 // Open grants an open, or adds to one of the same owner: `other` stays and the
 // seqid grows (RFC 8881, 18.16.3). Errors: ShareDenied, Resource, Delay, Grace,
-// and what x.Open and x.Granted return; for a reclaim NoGrace, ReclaimBad and
+// and what x.Open, x.May and x.Granted return; for a reclaim NoGrace, ReclaimBad and
 // ReclaimConflict.
 func (c *Client) Open(ctx context.Context, x OpenRequest) (Opened, error) {
 	if err := c.passOpen(ctx, &x); err != nil {
@@ -171,10 +174,11 @@ func (o *Open) granting(ctx context.Context, x *OpenRequest, want shares) (Opene
 	return Opened{o.bump(), d.granted()}, nil
 }
 
-// reopenLocked sees to it that the file is open for all that o holds.
+// reopenLocked sees to it that the file is open for all that o holds, and that x may
+// have it open. Called with o.mu.
 func (o *Open) reopenLocked(x *OpenRequest) error {
 	if o.opened && Share(o.access.Load())&x.Access == x.Access {
-		return nil
+		return x.May()
 	}
 	f, err := x.Open(o.held.access)
 	if err != nil {

@@ -174,6 +174,7 @@ func (e *env) request(owner string, file byte, access, deny Share) OpenRequest {
 	return OpenRequest{
 		Owner: []byte(owner), Key: key(file), Access: access, Deny: deny,
 		Open:    e.disk.open,
+		May:     func() error { return nil },
 		Granted: func() error { return nil },
 	}
 }
