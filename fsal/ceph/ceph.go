@@ -132,7 +132,7 @@ func Open(cfg Config) (_ *FS, err error) {
 	cfg.fill()
 	fs := &FS{cfg: cfg, names: namelock.New()}
 	fs.calls.init(cfg.Calls, cfg.Late)
-	fs.pace.epoch = fs.calls.epoch
+	fs.pace.init(fs.calls.epoch)
 	fs.open.files = map[vino]opened{}
 	fs.guards.files, fs.guards.asked = map[vino][]*file{}, map[vino]bool{}
 	if fs.conn, err = cfg.connect(); err != nil {
@@ -171,15 +171,22 @@ func Open(cfg Config) (_ *FS, err error) {
 	for _, c := range fs.clients {
 		fs.serve(c)
 	}
-	fs.tasks.Go(func() { fs.releases.hand(fs.release) })
+	fs.tasks.Go(fs.release)
 	fs.tasks.Go(func() { fs.recalls.hand(fs.recall) })
 	return fs, nil
 }
 
-// release asks for what an MDS wants back.
-func (fs *FS) release(id vino) {
-	fs.pace.press()
-	fs.upcalls().Release(fs.key(id))
+// release passes on what MDSs ask for, until Close.
+func (fs *FS) release() {
+	var learned time.Time
+	fs.releases.hand(func(id vino) {
+		fs.pace.press()
+		if time.Since(learned) > learnEvery {
+			learned = time.Now()
+			fs.tasks.Go(fs.learn)
+		}
+		fs.upcalls().Release(fs.key(id))
+	})
 }
 
 // serve starts what keeps a client going.

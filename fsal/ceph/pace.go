@@ -4,34 +4,54 @@ package ceph
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// An MDS counts the capabilities that it asks a client for, forgets half of them each
-// minute, and complains of who had more than 256 Ki asked for (MDS_CLIENT_RECALL,
-// mds_recall_warning_threshold and mds_recall_warning_decay_rate): of a client that
-// takes 3,028 a second beyond what it may keep, however fast it gives them back.
+// An MDS counts the capabilities that it asks a client for, forgets half of them after
+// some time, and complains of who had too many asked for (MDS_CLIENT_RECALL): as Ceph 16
+// is set, of a client that takes 3,028 a second beyond what it may keep, however fast it
+// gives them back.
 const (
-	paceHalf   = time.Minute
-	paceMost   = 256 << 10 * 7 / 8                                   // capabilities; an eighth is for those that are asked for twice
-	paceSteady = paceMost * math.Ln2 / float64(paceHalf/time.Second) // a second, when half are forgotten each minute
-	paceWait   = time.Second                                         // at most, for one call
-	pressure   = 5 * time.Second                                     // from one request to another, of which there is one each second
+	complainsOf = 256 << 10   // mds_recall_warning_threshold, where the monitors do not say
+	forgetsHalf = time.Minute // mds_recall_warning_decay_rate
+
+	askedTwice = 8 << 10         // capabilities that are asked for again before the MDS has them
+	paceWait   = time.Second     // at most, for one call
+	pressure   = 5 * time.Second // from one request to another, of which there is one each second
+	learnEvery = time.Minute     // under pressure
 )
 
 // pace slows down what takes new capabilities, where an MDS has asked for many back.
 type pace struct {
 	asked  atomic.Int64              // when an MDS asked last, as since; 0 is never
 	recent [recentMost]atomic.Uint64 // inodes, by their hash: its lower 48 bits, and the second in 16
-	mu     sync.Mutex
-	taken  float64 // Guarded by mu. as the MDS counts, at the time at
-	at     int64   // Guarded by mu. as since
 	epoch  time.Time
-	waited atomic.Int64  // nanoseconds, of all calls together
+	mu     sync.Mutex
+	taken  float64       // Guarded by mu. as the MDS counts, at the time at
+	at     int64         // Guarded by mu. as since
+	most   float64       // Guarded by mu. of taken
+	half   float64       // Guarded by mu. nanoseconds until half are forgotten
 	asks   atomic.Uint64 // for capabilities, of all MDSs
+	waited atomic.Int64  // nanoseconds, of all calls together
+}
+
+func (p *pace) init(epoch time.Time) {
+	p.epoch = epoch
+	p.bound(complainsOf, forgetsHalf)
+}
+
+// bound sets what MDSs complain of.
+func (p *pace) bound(threshold float64, half time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = threshold - min(max(threshold/8, askedTwice), threshold/2)
+	p.half = float64(half)
 }
 
 // recentMost is more than an MDS hears of within the seconds that giving back takes.
@@ -84,16 +104,28 @@ func (p *pace) count(n int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.since()
-	p.taken = p.taken*math.Exp2(-float64(now-p.at)/float64(paceHalf)) + float64(n)
+	p.taken = p.taken*math.Exp2(-float64(now-p.at)/p.half) + float64(n)
 	p.at = now
-	over := p.taken - paceMost
-	if over <= 0 {
-		return 0
+	each := p.half / (p.most * math.Ln2) // nanoseconds until one of most is forgotten
+	p.taken = min(p.taken, p.most+float64(paceWait)/each)
+	return max(0, time.Duration((p.taken-p.most)*each))
+}
+
+// learn asks the monitors what MDSs complain of, which their administrator may have
+// changed. Where they do not say it stays.
+func (fs *FS) learn() {
+	threshold, err := fs.mdsSetting("mds_recall_warning_threshold")
+	half, err2 := fs.mdsSetting("mds_recall_warning_decay_rate")
+	if err == nil && err2 == nil && threshold >= 1 && half >= 1 {
+		fs.pace.bound(threshold, time.Duration(half*float64(time.Second)))
 	}
-	wait := time.Duration(over / paceSteady * float64(time.Second))
-	if wait > paceWait {
-		p.taken = paceMost + paceSteady*paceWait.Seconds()
-		wait = paceWait
+}
+
+// mdsSetting is a number that all MDSs are configured with.
+func (fs *FS) mdsSetting(key string) (float64, error) {
+	out, _, err := fs.conn.MonCommand(fmt.Appendf(nil, `{"prefix":"config get","who":"mds","key":%q}`, key))
+	if err != nil {
+		return 0, err
 	}
-	return wait
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
