@@ -34,7 +34,7 @@ func (s *settings) addedFiles() (files []string, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the exports that were added: %w", err)
+		return nil, fmt.Errorf("the exports that were added: %w; run this as the user of that directory, or give --state-dir another", err)
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() && filepath.Ext(e.Name()) == addedExt {
@@ -90,12 +90,16 @@ func (g *gateway) removeExport(ctx context.Context, name string) (outcome, error
 func (g *gateway) wasAdded(name string) error {
 	x, ok := g.exports.find(name)
 	if !ok {
-		return fmt.Errorf("there is no export %s; 'tidegate export list' shows those that there are", name)
+		return noExport(name)
 	}
 	if !strings.HasPrefix(x.From, g.running.addedFile(uint64(x.ID))+":") {
 		return fmt.Errorf("export %s is of %s: change it there, and run 'tidegate reload'; of flags, start the server anew", name, x.From)
 	}
 	return nil
+}
+
+func noExport(name string) error {
+	return fmt.Errorf("there is no export %q; 'tidegate export list' shows those that there are", name)
 }
 
 // idOf reads the number of the one export that text is a block of.

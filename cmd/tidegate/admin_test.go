@@ -109,7 +109,7 @@ func TestEvictCommand(t *testing.T) {
 	if _, err := r.command(clientCommand(), "", "evict", id); err == nil {
 		t.Error("an eviction without --force")
 	}
-	if _, err := r.command(clientCommand(), "", "evict", "1", "--force"); err == nil || !strings.Contains(err.Error(), "there is no client 1") {
+	if _, err := r.command(clientCommand(), "", "evict", "1", "--force"); err == nil || !strings.Contains(err.Error(), `there is no client "1"`) {
 		t.Errorf("an eviction of nobody: %v", err)
 	}
 	if out := r.must(clientCommand(), "", "evict", id, "--force"); !strings.Contains(out, "lost 1 opens") {

@@ -28,6 +28,12 @@ func (a *asking) register(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.stateDir, "state-dir", defaultStateDir(), "the server's state directory")
 	f.BoolVar(&a.json, "json", false, "print JSON")
+	cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.stateDir == "" {
+			return errNoStateDir
+		}
+		return nil
+	}
 }
 
 // patience bounds how long a command waits for the server, which may itself wait
@@ -57,6 +63,8 @@ func tell[T any](cmd *cobra.Command, a *asking, q question, print func(io.Writer
 	print(cmd.OutOrStdout(), &answer)
 	return nil
 }
+
+var errNoStateDir = errors.New("--state-dir: empty; name the server's state directory")
 
 func (a *asking) ask(ctx context.Context, q question, answer any) error {
 	if ctx == nil {
@@ -114,9 +122,7 @@ func printable(r rune) rune {
 
 // group is a command that has others in it.
 func group(use, short string, in ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return errors.New("say what to do: " + cmd.CommandPath() + " --help")
-	}}
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: undecided}
 	cmd.AddCommand(in...)
 	return cmd
 }

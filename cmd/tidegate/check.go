@@ -23,9 +23,11 @@ func checkCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case explain != "" && len(args) > 0:
+			case len(args) > 0 && args[0] == "":
+				return errors.New("the name of the configuration is empty")
+			case cmd.Flags().Changed("explain") && len(args) > 0:
 				return errors.New("check takes a file or --explain, not both")
-			case explain != "":
+			case cmd.Flags().Changed("explain"):
 				text, err := config.Explain(explain)
 				fmt.Fprint(cmd.OutOrStdout(), text)
 				return err

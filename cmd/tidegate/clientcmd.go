@@ -64,7 +64,7 @@ func clientRoutes(g *gateway) []admin.Route {
 		all := g.nfs.Clients()
 		i := slices.IndexFunc(all, func(c nfs4.ClientStats) bool { return c.ID == id })
 		if i < 0 {
-			return v, fmt.Errorf("there is no client %s; 'tidegate client list' shows those that there are", q.FormValue("id"))
+			return v, fmt.Errorf("there is no client %q; 'tidegate client list' shows those that there are", q.FormValue("id"))
 		}
 		return viewClient(all[i]), nil
 	}

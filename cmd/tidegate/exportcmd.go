@@ -60,7 +60,7 @@ func exportRoutes(g *gateway) []admin.Route {
 func (g *gateway) detail(name string) (d exportDetail, err error) {
 	x, ok := g.exports.find(name)
 	if !ok {
-		return d, fmt.Errorf("there is no export %s", name)
+		return d, noExport(name)
 	}
 	d.exportState = x
 	cfg := g.now.Load().cfg

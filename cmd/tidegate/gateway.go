@@ -31,6 +31,7 @@ type gateway struct {
 	log     *zap.Logger
 	began   time.Time
 	member  *membership // nil: of no cluster
+	who     identity
 	exports *exportTable
 	nfs     *nfs4.Server
 	rpc     *rpc.Server
@@ -71,6 +72,9 @@ func newGateway(ctx context.Context, flags settings, given func(string) bool) (*
 // nobody else may serve from the state directory by then.
 func (g *gateway) open(ctx context.Context) (err error) {
 	if g.member, err = joinCluster(ctx, &g.running, g.log); err != nil {
+		return err
+	}
+	if g.who, err = identify(&g.running, g.member); err != nil {
 		return err
 	}
 	now := g.now.Load()

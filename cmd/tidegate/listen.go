@@ -35,6 +35,8 @@ func listenError(addr string, err error) error {
 		return fmt.Errorf("listen on %s: the port is taken; stop what uses it (ss -ltnp shows it) or give --listen another", addr)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("listen on %s: not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE, or give --listen another", addr)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("listen on %s: not an address of an interface; a link-local one needs its interface behind it, as [fe80::1%%eth0]:2049", addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("listen on %s: no interface of this machine has that address; give --listen another", addr)
 	}

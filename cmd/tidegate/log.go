@@ -23,7 +23,7 @@ func newLog(level string) (*zap.Logger, zap.AtomicLevel, error) {
 }
 
 func levelNamed(name string) (level zapcore.Level, err error) {
-	if err := level.UnmarshalText([]byte(name)); err != nil {
+	if err := level.UnmarshalText([]byte(name)); err != nil || name == "" || level > zapcore.ErrorLevel {
 		return level, fmt.Errorf("log level %q: not debug, info, warn or error", name)
 	}
 	return level, nil

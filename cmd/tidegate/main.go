@@ -43,7 +43,7 @@ func tidegateCommand() *cobra.Command {
 	}
 	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), exportCommand(), statusCommand(), topCommand(), clientCommand(),
 		sessionCommand(), openCommand(), lockCommand(), delegationCommand(), logCommand(), graceCommand(), versionCommand(), manCommand(root))
-	return root
+	return strict(root)
 }
 
 // oneLine is an error in one line, with what it suggests behind the question.

@@ -57,7 +57,9 @@ func serveCommand() *cobra.Command {
 const drainTime = 10 * time.Second
 
 // hangups has an element when SIGHUP came, which does not end the process any more.
+// Nor does a log that nobody reads.
 func hangups() chan os.Signal {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	return c
@@ -199,7 +201,7 @@ func routes(g *gateway, ctl *grace.Controller) []admin.Route {
 
 // start makes the servers of the exports, and what watches them.
 func (g *gateway) start(ctl *grace.Controller) (err error) {
-	if g.nfs, err = newServer(&g.running, ctl, g.member, g.log); err != nil {
+	if g.nfs, err = newServer(&g.running, ctl, g.who, g.log); err != nil {
 		return err
 	}
 	g.rpc = newRPC(&g.running, g.nfs, g.log)
@@ -214,11 +216,7 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	return g.exports.attach(g.nfs.SetExports)
 }
 
-func newServer(s *settings, ctl *grace.Controller, m *membership, log *zap.Logger) (*nfs4.Server, error) {
-	who, err := identify(s, m)
-	if err != nil {
-		return nil, err
-	}
+func newServer(s *settings, ctl *grace.Controller, who identity, log *zap.Logger) (*nfs4.Server, error) {
 	return nfs4.New(nfs4.Config{
 		HandleKey: who.key,
 		State: state.Config{

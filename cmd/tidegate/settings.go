@@ -122,9 +122,14 @@ const minLease, maxLease = 5 * time.Second, time.Hour
 const maxCephClients = 999
 
 func (s *settings) check() error {
+	wrong := slices.IndexFunc(s.listen, func(addr string) bool { return !isEndpoint(addr) })
 	switch {
 	case s.config == "" && len(s.exports) == 0:
 		return errors.New("nothing to serve; give --export DIR[=/pseudo] at least once, or --config FILE")
+	case s.stateDir == "":
+		return errNoStateDir
+	case wrong >= 0:
+		return fmt.Errorf("--listen %s: write ADDR:PORT, as :2049 or [::1]:2049", s.listen[wrong])
 	case s.lease < minLease || s.lease > maxLease:
 		return fmt.Errorf("--lease %v: must be from %v to %v", s.lease, minLease, maxLease)
 	case s.monitor != "" && !isEndpoint(s.monitor):
@@ -221,10 +226,10 @@ func monitorOf(c *config.Core, fallback string) string {
 
 func isEndpoint(text string) bool {
 	_, port, err := net.SplitHostPort(text)
-	if err != nil {
+	if err != nil || port == "" {
 		return false
 	}
-	_, err = strconv.ParseUint(port, 10, 16)
+	_, err = net.LookupPort("tcp", port)
 	return err == nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -41,11 +42,14 @@ func Listen(path string) (net.Listener, error) {
 	case errors.Is(err, syscall.EAGAIN): // more wait there than it has room for
 		return nil, fmt.Errorf("%s: %w", path, ErrBusy)
 	case errors.Is(err, syscall.ECONNREFUSED):
+		if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+			return nil, fmt.Errorf("%s: not a socket; move it away", path)
+		}
 		os.Remove(path)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; the directory must exist, be writable, and be short enough for a socket's path", path, err)
+		return nil, fmt.Errorf("%s: %w; the directory must exist, be writable, and be short enough for a socket's path", path, reason(err))
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		l.Close()
@@ -60,6 +64,9 @@ const maxBody = 4 << 20
 // Body returns what a request brings as JSON.
 func Body[T any](q *http.Request) (body T, err error) {
 	err = json.NewDecoder(io.LimitReader(q.Body, maxBody)).Decode(&body)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("the request is cut off, or larger than %d MiB", maxBody>>20)
+	}
 	return body, err
 }
 
@@ -115,6 +122,16 @@ func NewClient(path string) *Client {
 	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
+// reason is the error of the system in err, if there is one: what else err says of
+// the call is the same for all.
+func reason(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
 // maxAnswer bounds what a Client reads of an answer.
 const maxAnswer = 64 << 20
 
@@ -131,14 +148,16 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	}
 	r, err := c.http.Do(q)
 	switch {
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no server answers at %s; start it, or name its --state-dir", c.path)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%s: not permitted; run this as the server's user", c.path)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("%s: the server there does not answer; its log may say why", c.path)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("%s: too long for a socket; give the server a shorter --state-dir", c.path)
 	case err != nil:
-		return fmt.Errorf("%s: %w", c.path, err)
+		return fmt.Errorf("%s: %w", c.path, reason(err))
 	}
 	defer r.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))

@@ -57,6 +57,9 @@ func TestCall(t *testing.T) {
 		if size > maxBody != (err != nil) || err == nil && n != size {
 			t.Errorf("a body of %d bytes: %d, %v", size, n, err)
 		}
+		if err != nil && !strings.Contains(err.Error(), "larger than 4 MiB") {
+			t.Errorf("a body of %d bytes: %v", size, err)
+		}
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
@@ -82,10 +85,35 @@ func TestListenAfterCrash(t *testing.T) {
 	serve(t, path)
 }
 
+// What is no socket is left alone.
+func TestListenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := Listen(path); err == nil || !strings.Contains(err.Error(), path+": not a socket") {
+		t.Errorf("%v, %v", l, err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
 func TestCallNobody(t *testing.T) {
-	err := NewClient(filepath.Join(t.TempDir(), "s")).Call(t.Context(), "GET", "/", nil, nil)
-	if err == nil || !strings.Contains(err.Error(), "no server answers") {
-		t.Error(err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "s"):                      "no server answers",
+		filepath.Join(file, "s"):                     "no server answers",
+		filepath.Join(dir, strings.Repeat("x", 200)): "too long for a socket",
+	} {
+		err := NewClient(path).Call(t.Context(), "GET", "/", nil, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

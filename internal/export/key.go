@@ -20,7 +20,7 @@ func HandleKey(file string) ([]byte, error) {
 		return key, err
 	}
 	if err := makeKey(file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("the key for file handles cannot be kept: %w", err)
+		return nil, fmt.Errorf("the key for file handles cannot be kept: %w; the directory must be writable and have room", err)
 	}
 	return readKey(file) // that of whoever came first
 }
@@ -29,7 +29,7 @@ func readKey(file string) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the key for file handles cannot be read: %w", err)
+		return nil, fmt.Errorf("the key for file handles cannot be read: %w; let the server's user read it", err)
 	case len(key) != nfs4.HandleKeySize || bytes.Count(key, []byte{0}) == len(key):
 		return nil, fmt.Errorf("%s is damaged: it must have %d random bytes; put it back as it was, or remove it, and clients have to mount anew",
 			file, nfs4.HandleKeySize)

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A command that is wrong is answered with one line that says what is wrong, and how
+// it is written.
+func TestWrongCommands(t *testing.T) {
+	dir := t.TempDir()
+	serve := func(args ...string) []string {
+		return append([]string{"serve", "--export", "mem:", "--monitor", "", "--listen", "127.0.0.1:0", "--state-dir", dir}, args...)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"stauts"}, "Did you mean this? status"},
+		{[]string{"help", "stauts"}, "Did you mean this? status"},
+		{[]string{"--verbose"}, "unknown flag: --verbose; see tidegate --help"},
+		{[]string{"status", "now"}, `unknown command "now" for "tidegate status"; write: tidegate status`},
+		{[]string{"status", "--state-dir", ""}, "--state-dir: empty"},
+		{[]string{"export"}, "say what to do; see tidegate export --help"},
+		{[]string{"export", "lst"}, `unknown command "lst" for "tidegate export"; see tidegate export --help`},
+		{[]string{"export", "show"}, "accepts 1 arg(s), received 0; write: tidegate export show ID|PSEUDO"},
+		{[]string{"grace"}, "see tidegate grace --help"},
+		{[]string{"grace", "ned"}, "see tidegate grace --help"},
+		{[]string{"completion", "csh"}, "see tidegate completion --help"},
+		{[]string{"check", ""}, "the name of the configuration is empty"},
+		{[]string{"check", "--explain", ""}, `no key or block is called ""`},
+		{serve("--lease", "60"), "see tidegate serve --help"},
+		{serve("--listen", ""), "--listen : write ADDR:PORT"},
+		{serve("--listen", ":"), "--listen :: write ADDR:PORT"},
+		{serve("--listen", "::1"), "--listen ::1: write ADDR:PORT"},
+		{serve("--listen", "[fe80::1]:0"), "[fe80::1%eth0]:2049"},
+		{serve("--listen", "[fe80::1%none]:0"), "[fe80::1%eth0]:2049"},
+		{serve("--state-dir", ""), "--state-dir: empty"},
+		{serve("--log-level", ""), `log level "": not debug, info, warn or error`},
+		{serve("--log-level", "fatal"), `log level "fatal": not debug, info, warn or error`},
+	} {
+		cmd := program(t, "tidegate", test.args...)
+		out, _ := cmd.CombinedOutput()
+		line, rest, _ := strings.Cut(string(out), "\n")
+		if code := cmd.ProcessState.ExitCode(); code != exitUsage && code != exitConfig || rest != "" || !strings.Contains(line, test.want) {
+			t.Errorf("%q: %v, %q; want one line with %q", test.args, cmd.ProcessState, out, test.want)
+		}
+	}
+}
+
+// A key for file handles that cannot be kept is said alone.
+func TestNoRoom(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Skip("no file system to fill: ", err)
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	if err := os.WriteFile(filepath.Join(dir, "all"), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := program(t, "tidegate", "serve", "--export", "mem:", "--monitor", "", "--listen", "127.0.0.1:0", "--state-dir", dir)
+	out, _ := cmd.CombinedOutput()
+	if line, rest, _ := strings.Cut(string(out), "\n"); cmd.ProcessState.ExitCode() != exitConfig || rest != "" ||
+		!strings.Contains(line, dir) || !strings.Contains(line, "no space left on device; the directory must be writable and have room") {
+		t.Errorf("%v: %s", cmd.ProcessState, out)
+	}
+}
+
+// A server whose log nobody reads any more serves on.
+func TestLogUnread(t *testing.T) {
+	g := newGanesha(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := g.command("-F", "-L", "STDERR", "-f", g.conf(), "-p", g.pid)
+	cmd.Stderr = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	write.Close()
+	g.serves()
+	read.Close()
+	if out, err := program(t, "tidegate", "reload", "--state-dir", g.dir).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	expectMount(t, g.addr, "/mem")
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
