@@ -176,12 +176,22 @@ int tg_getattr(tg_mount *m, Inode *in, tg_stat *st)
 
 int tg_setattr(tg_mount *m, Inode *in, TG_WHO, int mask, tg_stat *st)
 {
+	tg_stat was;
+	uint64_t size = st->stx_size;
+	int r = 0, grows = 0;
+	if (mask & CEPH_SETATTR_SIZE) {
+		r = ceph_ll_getattr(m, in, &was, CEPH_STATX_SIZE, 0, ceph_mount_perms(m));
+		grows = r == 0 && size > was.stx_size;
+	}
+	if (r < 0)
+		return r;
 	AS_CALLER;
-	int r = ceph_ll_setattr(m, in, st, mask, who);
+	r = ceph_ll_setattr(m, in, st, mask, who);
 	DONE;
-	// A directory's times that only this client knows would hide those that its
-	// changes bring about at the MDS.
-	if (r == 0 && S_ISDIR(st->stx_mode) && mask & (CEPH_SETATTR_MTIME | CEPH_SETATTR_ATIME))
+	// What only this client knows is lost if it dies: that a file grew, which an MDS
+	// leaves to the client that has it alone, but not that it shrank. A directory's
+	// times would hide those that its changes bring about at the MDS.
+	if (r == 0 && (grows || (S_ISDIR(st->stx_mode) && mask & (CEPH_SETATTR_MTIME | CEPH_SETATTR_ATIME))))
 		r = ceph_ll_sync_inode(m, in, 0);
 	return r < 0 ? r : stat_of(m, in, st);
 }
