@@ -76,19 +76,26 @@ const unhardened = "unstripped-binary-or-object,hardening-no-pie,statically-link
 // The service runs with what its unit leaves it: capabilities, as the kernel would
 // bound them, suffice for all that clients may ask.
 func TestUnitCapabilities(t *testing.T) {
-	rootOnly(t)
-	tools(t, "setpriv")
 	unit, err := os.ReadFile("systemd/tidegate.service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	bound := "-all"
+	var caps []string
 	for line := range strings.Lines(string(unit)) {
-		if caps, ok := strings.CutPrefix(line, "CapabilityBoundingSet="); ok {
-			for _, name := range strings.Fields(caps) {
-				bound += ",+" + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
-			}
+		if names, ok := strings.CutPrefix(line, "CapabilityBoundingSet="); ok {
+			caps = append(caps, strings.Fields(strings.ReplaceAll(names, "CAP_", ""))...)
 		}
+	}
+	serveWith(t, caps)
+}
+
+// serveWith has a server serve that has some capabilities and no others.
+func serveWith(t *testing.T, caps []string) {
+	t.Helper()
+	rootOnly(t)
+	tools(t, "setpriv")
+	if len(caps) == 0 {
+		t.Fatal("there are no capabilities")
 	}
 	dir, conf := t.TempDir(), filepath.Join(t.TempDir(), "conf")
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -98,6 +105,7 @@ func TestUnitCapabilities(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := configure(t, conf, dir)
+	bound := "-all,+" + strings.ToLower(strings.Join(caps, ",+"))
 	serve(t, addr, exec.Command("setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set="+bound,
 		build(t), "serve", "--config", conf, "--state-dir", t.TempDir(), "--monitor", ""))
 	exercise(t, addr, dir)

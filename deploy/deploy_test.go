@@ -158,10 +158,13 @@ func exercise(t *testing.T, addr, dir string) {
 	must("CLOSE", user.CloseFile(ctx, f))
 	_, err = root.Create(ctx, own, wire.CreateArgs{ObjType: wire.TypeChr, DevData: wire.SpecData{Major: 1, Minor: 3}, ObjName: []byte("null")})
 	must("CREATE of a device", err)
+	_, err = root.Setattr(ctx, f.FH, wire.Stateid{}, client.Attrs{Mask: wire.BitmapOf(wire.AttrMode), Mode: 0o6755})
+	must("SETATTR of another's file", err)
 	info, err := os.Stat(filepath.Join(dir, "own", "file"))
 	must("stat", err)
-	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 4321 || info.Size() != 5 {
-		t.Errorf("the file is %d's and has %d bytes", uid, info.Size())
+	const mode = os.ModeSetuid | os.ModeSetgid | 0o755
+	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 4321 || info.Size() != 5 || info.Mode() != mode {
+		t.Errorf("the file is %d's, has %d bytes and mode %v", uid, info.Size(), info.Mode())
 	}
 }
 
