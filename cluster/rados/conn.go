@@ -5,8 +5,10 @@
 package rados
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -49,7 +51,8 @@ func Connect(cfg Config) (*Conn, error) {
 		err = conn.ReadDefaultConfigFile()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Ceph's configuration %s cannot be read: %w; name another with --ceph-conf", cfg.Conf, cephconn.Errno(err))
+		return nil, fmt.Errorf("Ceph's configuration %s cannot be read: %w; name another with --ceph-conf, or --cephconf of 'tidegate grace'",
+			cmp.Or(cfg.Conf, os.Getenv("CEPH_CONF"), "/etc/ceph/ceph.conf"), cephconn.Errno(err))
 	}
 	seconds := strconv.Itoa(int(cfg.Timeout.Seconds() + 0.999))
 	for _, option := range []string{"client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"} {

@@ -212,6 +212,10 @@ func (g *gateway) start(ctl *grace.Controller) (err error) {
 	if g.deaf != nil {
 		g.log.Error("no admin socket: commands to this server will not work", zap.Error(g.deaf))
 	}
+	if g.running.grace < g.running.lease {
+		g.log.Warn("the grace period is shorter than the lease: after a restart clients may come too late for what they held; make --grace or Grace_Period longer",
+			zap.Duration("grace", g.running.grace), zap.Duration("lease", g.running.lease))
+	}
 	g.warn()
 	return g.exports.attach(g.nfs.SetExports)
 }

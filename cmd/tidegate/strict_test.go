@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,5 +93,36 @@ func TestLogUnread(t *testing.T) {
 	cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the end: %v", err)
+	}
+}
+
+// A grace period that ends before clients learn of a restart is warned of.
+func TestShortGrace(t *testing.T) {
+	for text, want := range map[string]bool{
+		"NFSv4 { Lease_Lifetime = 60; Grace_Period = 59; }\n": true,
+		"NFSv4 { Lease_Lifetime = 60; Grace_Period = 60; }\n": false,
+	} {
+		g := newGanesha(t)
+		conf, err := os.OpenFile(g.conf(), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = conf.WriteString(text)
+		if err := errors.Join(err, conf.Close()); err != nil {
+			t.Fatal(err)
+		}
+		cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Process.Kill()
+		g.serves()
+		if log := g.says(g.log, "listening"); strings.Contains(log, "shorter than the lease") != want {
+			t.Errorf("%s: %s", text, log)
+		}
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the end: %v", err)
+		}
 	}
 }

@@ -33,8 +33,17 @@ type Route struct {
 var ErrBusy = errors.New("another server answers there; stop it or give --state-dir another")
 
 // Listen opens the socket at path. One that a dead server left is replaced; one
-// that a living server answers is ErrBusy.
+// that a living server answers is ErrBusy. Of servers that start at the same time one
+// has it.
 func Listen(path string) (net.Listener, error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close() // which unlocks it
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("%s cannot be locked: %w", dir.Name(), err)
+	}
 	switch conn, err := net.Dial("unix", path); {
 	case err == nil:
 		conn.Close()

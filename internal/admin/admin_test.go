@@ -85,6 +85,50 @@ func TestListenAfterCrash(t *testing.T) {
 	serve(t, path)
 }
 
+// Of servers that start at the same time one has the socket that a dead one left, and
+// answers there when the others have ended.
+func TestListenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for range 100 {
+		dead, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead.(*net.UnixListener).SetUnlinkOnClose(false)
+		dead.Close()
+		got := make(chan net.Listener, 8)
+		for range cap(got) {
+			go func() {
+				l, err := Listen(path)
+				if err != nil && !errors.Is(err, ErrBusy) {
+					t.Error(err)
+				}
+				got <- l
+			}()
+		}
+		var one net.Listener
+		for range cap(got) {
+			l := <-got
+			switch {
+			case l == nil:
+			case one == nil:
+				one = l
+			default:
+				t.Fatal("two servers have the socket")
+			}
+		}
+		if one == nil {
+			t.Fatal("no server has the socket")
+		}
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		one.Close()
+	}
+}
+
 // What is no socket is left alone.
 func TestListenOver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
