@@ -375,6 +375,9 @@ func (fs *FS) Retire() error { return fs.close(true) }
 
 func (fs *FS) close(orderly bool) error {
 	fs.closing()
+	if !orderly {
+		fs.settleUp()
+	}
 	fs.unmount(orderly)
 	fs.releases.stop()
 	fs.recalls.stop()

@@ -8,32 +8,44 @@ import (
 	"github.com/tidegate/tidegate/fsal"
 )
 
-// TestDurable checks that what was answered outlives the process, which libcephfs
-// would have lost with the capabilities that it had to change it by itself.
+// TestDurable checks what is left to a successor of that which was answered, where
+// libcephfs has the capabilities to change it by itself: all of it after an orderly
+// stop, and how far data go after any end.
 func TestDurable(t *testing.T) {
-	const size = 5000
+	stopped := func(fs *FS) { fs.Close() }
+	killed := func(fs *FS) {
+		fs.unmount(false) // the sessions are left as a process that is killed leaves them
+		fs.Close()
+	}
+	const size, mode, uid = 5000, 0o600, 7
+	sized := func(a *fsal.Attr) bool { return a.Size == size }
 	for _, tt := range []struct {
-		name string
-		grow func(*fsal.Req, fsal.Created) error
+		name   string
+		end    func(*FS)
+		change func(*fsal.Req, fsal.Created) error
+		want   func(*fsal.Attr) bool
 	}{
-		{"size", func(r *fsal.Req, c fsal.Created) error {
+		{"size, killed", killed, func(r *fsal.Req, c fsal.Created) error {
 			_, _, err := c.Node.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetSize, Size: size})
 			return err
-		}},
-		{"size by open file", func(r *fsal.Req, c fsal.Created) error {
+		}, sized},
+		{"size by open file, killed", killed, func(r *fsal.Req, c fsal.Created) error {
 			_, _, err := c.Node.Setattr(r, c.File, fsal.SetAttr{Mask: fsal.SetSize, Size: size})
 			return err
-		}},
-		{"synced data", func(r *fsal.Req, c fsal.Created) error {
+		}, sized},
+		{"synced data, killed", killed, func(r *fsal.Req, c fsal.Created) error {
 			_, _, err := c.File.WriteAt(r, []byte("end"), size-3, fsal.DataSync)
 			return err
-		}},
+		}, sized},
+		{"owner and mode, stopped", stopped, func(r *fsal.Req, c fsal.Created) error {
+			_, _, err := c.Node.Setattr(r, nil, fsal.SetAttr{Mask: fsal.SetMode | fsal.SetUID, Mode: mode, UID: uid})
+			return err
+		}, func(a *fsal.Attr) bool { return a.Mode&0o7777 == mode && a.UID == uid }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := newRig(t, 1)
 			fs := x.open()
-			root := x.root(fs)
-			r := request(0)
+			root, r := x.root(fs), request(0)
 			c, err := root.Create(r, "f", fsal.CreateSpec{Mode: fsal.CreateGuarded, Open: rw})
 			if err != nil {
 				t.Fatal(err)
@@ -41,22 +53,18 @@ func TestDurable(t *testing.T) {
 			if _, _, err := c.File.WriteAt(r, []byte("begin"), 0, fsal.FileSync); err != nil {
 				t.Fatal(err)
 			}
-			if err := tt.grow(r, c); err != nil {
+			if err := tt.change(r, c); err != nil {
 				t.Fatal(err)
 			}
-			fs.Close() // as a process that dies leaves it
+			tt.end(fs)
 			_, root = x.tree()
 			n, err := root.Lookup(r, "f")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer n.Put()
-			a, err := n.Getattr(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a.Size != size {
-				t.Errorf("the size was %d, and is %d to a successor", size, a.Size)
+			if a, err := n.Getattr(r); err != nil || !tt.want(&a) {
+				t.Errorf("a successor finds %+v, %v", a, err)
 			}
 		})
 	}

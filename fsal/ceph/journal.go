@@ -28,6 +28,9 @@ const (
 	journalLate  = time.Second
 )
 
+// journalLast is what a server that stops gives the MDSs to write.
+const journalLast = 2 * time.Second
+
 // journal is what a client changes and an MDS may not have written.
 type journal struct {
 	mu      sync.Mutex
@@ -139,4 +142,22 @@ func (c *client) writeOnce() time.Duration {
 		}
 	}
 	return time.Since(began)
+}
+
+// settleUp has the MDSs write what was changed of late, some of which libcephfs has not
+// told them yet, and would not before it ends its sessions as they are.
+func (fs *FS) settleUp() {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for _, c := range fs.clients {
+			if c.journal.left() > 0 {
+				c.settle(c.gen.Load(), func(m *ll.Mount) { m.Flush() })
+			}
+		}
+	}()
+	select {
+	case <-written:
+	case <-time.After(journalLast):
+	}
 }
