@@ -123,7 +123,7 @@ func (g *gateway) replaceAdded(id uint64, text []byte) (undo func() error, err e
 	}
 	undo = func() error { return replaceFile(file, before) }
 	if err := replaceFile(file, text); err != nil {
-		return nil, errors.Join(fmt.Errorf("the export cannot be kept: %w", err), undo())
+		return nil, errors.Join(fmt.Errorf("the export cannot be kept: %w; the directory must be writable and have room", err), undo())
 	}
 	return undo, nil
 }
@@ -138,10 +138,15 @@ func replaceFile(file string, text []byte) error {
 		return syncPath(filepath.Dir(file))
 	}
 	next := file + "~"
-	if err := os.WriteFile(next, text, 0o600); err != nil {
-		return err
+	err := os.WriteFile(next, text, 0o600)
+	if err == nil {
+		err = syncPath(next)
 	}
-	if err := errors.Join(syncPath(next), os.Rename(next, file)); err != nil {
+	if err == nil {
+		err = os.Rename(next, file)
+	}
+	if err != nil {
+		os.Remove(next)
 		return err
 	}
 	return syncPath(filepath.Dir(file))

@@ -52,7 +52,8 @@ func TestWrongCommands(t *testing.T) {
 	}
 }
 
-// A key for file handles that cannot be kept is said alone.
+// A key for file handles that cannot be kept is said alone, and of an export that
+// cannot be nothing stays.
 func TestNoRoom(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
@@ -67,6 +68,13 @@ func TestNoRoom(t *testing.T) {
 	if line, rest, _ := strings.Cut(string(out), "\n"); cmd.ProcessState.ExitCode() != exitConfig || rest != "" ||
 		!strings.Contains(line, dir) || !strings.Contains(line, "no space left on device; the directory must be writable and have room") {
 		t.Errorf("%v: %s", cmd.ProcessState, out)
+	}
+	added := filepath.Join(dir, "7.conf")
+	if err := replaceFile(added, []byte(memExport(7, "/a"))); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a file where there is no room: %v", err)
+	}
+	if left, err := filepath.Glob(added + "*"); err != nil || len(left) > 0 {
+		t.Errorf("of what cannot be kept stays %q, %v", left, err)
 	}
 }
 
