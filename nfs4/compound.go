@@ -45,6 +45,7 @@ type compound struct {
 	groups     [16]uint32  // for req.Cred
 	nodes      []fsal.Node // put at the end
 	held       []*presence // left at the end, after nodes
+	acts       []state.Act // ended at the end
 	subject    subject     // whose attributes are told
 
 	start   int // of the results in out
@@ -226,7 +227,10 @@ func (c *compound) finish() {
 		p.leave(c.from.stripe)
 	}
 	clear(c.held)
-	*c = compound{nodes: c.nodes[:0], held: c.held[:0]}
+	for _, a := range c.acts {
+		a.End()
+	}
+	*c = compound{nodes: c.nodes[:0], held: c.held[:0], acts: c.acts[:0]}
 }
 
 func (c *compound) repair() {

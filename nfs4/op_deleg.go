@@ -99,19 +99,33 @@ func (c *compound) getDirDelegation(wire.GetDirDelegationArgs) wire.Status {
 	return wire.OK
 }
 
+// begin keeps delegations of a file from being granted until the COMPOUND ends.
+func (c *compound) begin(key state.FileKey) { c.acts = append(c.acts, c.srv.state.Begin(key)) }
+
+// undelegated reports whether there is no delegation, and none will be granted here
+// but to who had it before a restart.
+func (c *compound) undelegated() bool {
+	return c.cur.export.NoDelegations && c.srv.state.Delegations() == 0
+}
+
 // recall calls back the delegations that other clients have of an object whose
-// data, attributes or names are about to change (RFC 8881, 10.4.1).
+// data, attributes or names are about to change (RFC 8881, 10.4.1), and keeps others
+// from being granted until that is done.
 func (c *compound) recall(n fsal.Node) wire.Status {
-	if n.Type() != fsal.Regular || c.srv.state.Delegations() == 0 {
+	if n.Type() != fsal.Regular || c.undelegated() {
 		return wire.OK
 	}
 	key := state.FileKey{FS: c.cur.export.ID, Key: n.Key()}
+	c.begin(key)
+	if c.srv.state.Delegations() == 0 {
+		return wire.OK
+	}
 	return c.statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, true))
 }
 
 // recallName does so for what a name in a directory stands for, if anything.
 func (c *compound) recallName(dir fsal.Node, name string) wire.Status {
-	if c.srv.state.Delegations() == 0 {
+	if c.undelegated() {
 		return wire.OK
 	}
 	n, err := dir.Lookup(&c.req, name)

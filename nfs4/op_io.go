@@ -46,6 +46,9 @@ func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.H
 	case id == state.ReadBypass && want == state.ShareRead:
 		return nil, c.statusOf(c.session.Client.Special(c.req.Context, key, 0))
 	case id == state.Anonymous || id == state.ReadBypass:
+		if want&state.ShareWrite != 0 {
+			c.begin(key)
+		}
 		return nil, c.statusOf(c.session.Client.Special(c.req.Context, key, want))
 	}
 	h, err := c.session.Client.Use(id, &key, want)

@@ -8,22 +8,42 @@ import (
 )
 
 // contention remembers, in fixed memory, when a delegation of a file was last
-// recalled. Files may share a place; then one rests for the other.
+// recalled, and how many operations under way go against one. Files may share a
+// place; then one rests for the other.
 type contention struct {
-	seed  maphash.Seed
-	times [4096]atomic.Int64 // Store time, 0 for never
+	seed   maphash.Seed
+	places [4096]contended
 }
 
-func (t *contention) place(key FileKey) *atomic.Int64 {
-	return &t.times[maphash.Comparable(t.seed, key)%uint64(len(t.times))]
+type contended struct {
+	recalled atomic.Int64 // Store time, 0 for never
+	acts     atomic.Int64
 }
 
-func (t *contention) note(key FileKey, now int64) { t.place(key).Store(max(now, 1)) }
+func (t *contention) place(key FileKey) *contended {
+	return &t.places[maphash.Comparable(t.seed, key)%uint64(len(t.places))]
+}
+
+func (t *contention) note(key FileKey, now int64) { t.place(key).recalled.Store(max(now, 1)) }
 
 func (t *contention) since(key FileKey, now int64) time.Duration {
-	at := t.place(key).Load()
+	at := t.place(key).recalled.Load()
 	if at == 0 {
 		return math.MaxInt64
 	}
 	return time.Duration(now - at)
 }
+
+// Act is an operation under way that goes against delegations of a file.
+type Act struct{ on *contended }
+
+// Begin has nobody be granted a delegation of a file until Act.End. What was granted
+// before, Recall finds: it must follow, and the operation after it.
+func (s *Store) Begin(key FileKey) Act {
+	a := Act{s.contended.place(key)}
+	a.on.acts.Add(1)
+	return a
+}
+
+// End lets delegations be granted again; it is called once.
+func (a Act) End() { a.on.acts.Add(-1) }

@@ -100,7 +100,8 @@ func (f *File) inWayLocked(dst []*Delegation, who *Client, write bool) []*Delega
 
 // Recall sees to it that no delegation of a client other than who goes against
 // reading a file, or with write against changing it or its names. It returns
-// Delay while one is on its way back.
+// Delay while one is on its way back. Others may be granted as soon as it has
+// looked, unless that is part of an Act.
 func (s *Store) Recall(ctx context.Context, key FileKey, who *Client, write bool) error {
 	f := s.files.find(&key)
 	if f == nil {
@@ -269,11 +270,15 @@ func (c *Client) keep(d *Delegation) bool {
 	return true
 }
 
-// admits puts d on the file unless another client's use goes against it, or
-// the same client has one already.
+// admits puts d on the file unless another client's use or an Act goes against it, or
+// the same client has one already. It looks for Acts under mu, so that who begins one
+// sees to it that none is granted, or finds d here.
 func (f *File) admits(d *Delegation) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if d.Client.store.contended.place(f.key).acts.Load() > 0 {
+		return false
+	}
 	for _, x := range f.delegs {
 		if x.Client == d.Client || x.Write || d.Write {
 			return false

@@ -154,7 +154,7 @@ func TestDelegationEndsWithClient(t *testing.T) {
 // more.
 func (e *env) stir(c *Client, i int) error {
 	file := byte(i % 2)
-	e.contended.place(key(file)).Store(0) // granted again at once
+	e.contended.place(key(file)).recalled.Store(0) // granted again at once
 	r, err := c.Open(ctx, e.wishing(fmt.Sprint("o", i%2), file, Share(1+i%3), Wish(i%3)))
 	if err == Delay {
 		return nil
