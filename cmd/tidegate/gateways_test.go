@@ -371,7 +371,6 @@ func whatToDo(t *testing.T, found func(...string) *town) {
 		"damaged":       {append(in, "a", "--grace-oid", "damaged"), "is damaged; once no gateway runs remove it with 'rados -p nfs-ganesha"},
 		"no permission": {append(in, "a", "--rados-user", "nfs", "--rados-pool", "cephfs.cephfs.meta"), "ceph auth caps"},
 		"no key":        {append(in, "a", "--rados-user", "nobody"), "the key of client.nobody"},
-		"no backend":    {[]string{"--recovery-backend", "floppy"}, "must be one of fs, rados_cluster, rados_kv, rados_ng"},
 	} {
 		code, line := c.exits(test.args...)
 		if code != exitConfig || !strings.Contains(line, test.want) {

@@ -39,6 +39,7 @@ func TestWrongCommands(t *testing.T) {
 		{serve("--listen", "::1"), "--listen ::1: write ADDR:PORT"},
 		{serve("--listen", "[fe80::1]:0"), "[fe80::1%eth0]:2049"},
 		{serve("--listen", "[fe80::1%none]:0"), "[fe80::1%eth0]:2049"},
+		{serve("--recovery-backend", "floppy"), "must be one of fs, rados_cluster, rados_kv, rados_ng"},
 		{serve("--state-dir", ""), "--state-dir: empty"},
 		{serve("--log-level", ""), `log level "": not debug, info, warn or error`},
 		{serve("--log-level", "fatal"), `log level "fatal": not debug, info, warn or error`},
