@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,8 +34,9 @@ func TestContainer(t *testing.T) {
 	t.Run("podman", func(t *testing.T) { underPodman(t, env) })
 }
 
-// underPodman runs the image as the README says, but for where files are, and for
-// limits and control groups, which not every machine lets its root make.
+// underPodman runs the image as the README says, but in the foreground, with files
+// elsewhere, and without what not every machine lets its root set: limits and
+// control groups.
 func underPodman(t *testing.T, env []string) {
 	tools(t, "podman")
 	const image = "tidegate-test"
@@ -47,7 +49,7 @@ func underPodman(t *testing.T, env []string) {
 		return cmd
 	}
 	if said, err := podman(image, "version").CombinedOutput(); err != nil {
-		t.Skipf("podman runs nothing here: %v: %s", err, said)
+		t.Skipf("podman runs nothing here: %v: %s", err, bytes.TrimSpace(said))
 	}
 
 	etc, data, state := t.TempDir(), t.TempDir(), t.TempDir()
@@ -64,6 +66,7 @@ func underPodman(t *testing.T, env []string) {
 		t.Fatalf("the README's command is %q", args)
 	}
 	args[len(args)-1] = image
+	args = slices.DeleteFunc(args, func(arg string) bool { return arg == "-d" })
 	for i, arg := range args {
 		for from, to := range map[string]string{"/etc/tidegate:": etc, "tidegate:": state, "/srv/data:": data} {
 			if rest, ok := strings.CutPrefix(arg, from); ok && args[i-1] == "-v" {
