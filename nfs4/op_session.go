@@ -248,6 +248,11 @@ func (c *compound) freeStateid(a wire.FreeStateidArgs) wire.Status {
 	return c.statusOf(c.session.Client.FreeStateid(c.req.Context, c.stateid(a.Stateid)))
 }
 
+// slotPatience is how long SEQUENCE waits for the request before it in its slot. A
+// client whose process was killed does not wait for that one's reply, sends the next
+// request, and tries again after 15 s if it is told DELAY.
+const slotPatience = time.Second
+
 func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 	ss, err := c.srv.session(c.from, a.SessionID)
 	switch {
@@ -258,10 +263,14 @@ func (c *compound) sequence(a wire.SequenceArgs) wire.Status {
 	case c.size > int(ss.Fore.MaxRequest):
 		return wire.ErrReqTooBig
 	}
-	slot, replay, err := ss.Begin(state.Request{
+	asked := state.Request{
 		Slot: a.SlotID, Sequence: a.SequenceID, HighestSlot: a.HighestSlotID,
 		Principal: c.principal(), Digest: c.srv.digest(c.in.Rest()),
-	}, c.out.Bytes()[:c.start])
+	}
+	slot, replay, err := ss.Begin(asked, c.out.Bytes()[:c.start])
+	if err == state.Delay && ss.Await(c.req.Context, a.SlotID, slotPatience) {
+		slot, replay, err = ss.Begin(asked, c.out.Bytes()[:c.start])
+	}
 	switch {
 	case err == state.RetryUncached:
 		// RFC 8881, 2.10.6.1.3: SEQUENCE succeeds, what follows it does not.

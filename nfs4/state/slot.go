@@ -1,6 +1,10 @@
 package state
 
-import "sync"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 // Slot executes one request at a time, exactly once (RFC 8881, 2.10.6).
 type Slot struct {
@@ -15,6 +19,8 @@ type Slot struct {
 	principal Principal  // Guarded by mu. Of that request.
 	digest    uint64     // Guarded by mu. Of that request.
 	reply     []byte     // Guarded by mu. Its capacity is used again.
+
+	ended chan struct{} // Guarded by mu. Closed when that request ends; nil while nobody waits.
 }
 
 // maxIdleReply is the capacity of a reply that a slot keeps beyond its use.
@@ -103,8 +109,37 @@ func (sl *Slot) End(reply []byte, keep bool) {
 		sl.reply = nil
 	}
 	sl.busy, sl.kept = false, keep
+	if sl.ended != nil {
+		close(sl.ended)
+		sl.ended = nil
+	}
 	sl.mu.Unlock()
 	ss.leave()
+}
+
+// Await waits, after Begin's Delay, until no request runs in the slot, and reports
+// whether that came about within limit and before ctx ended.
+func (ss *Session) Await(ctx context.Context, slot uint32, limit time.Duration) bool {
+	sl := &ss.slots[slot]
+	sl.mu.Lock()
+	if !sl.busy {
+		sl.mu.Unlock()
+		return true
+	}
+	if sl.ended == nil {
+		sl.ended = make(chan struct{})
+	}
+	ended := sl.ended
+	sl.mu.Unlock()
+	patience := time.NewTimer(limit)
+	defer patience.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func (ss *Session) leave() {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"sync"
@@ -150,6 +151,47 @@ func TestWhatRenews(t *testing.T) {
 			if ss.Client.idle() != 0 {
 				t.Error("the end of a request renews no lease")
 			}
+		}
+	})
+}
+
+// Who waits for a slot is told when its request has ended, or that it has not in time.
+func TestAwait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ss := newEnv(t).session(incarnation("host", 1))
+		const limit = time.Second
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i, tt := range []struct {
+			name  string
+			ctx   context.Context
+			runs  time.Duration
+			ended bool
+			after time.Duration
+		}{
+			{"nothing runs", t.Context(), 0, true, 0},
+			{"ends in time", t.Context(), limit / 2, true, limit / 2},
+			{"takes longer", t.Context(), 2 * limit, false, limit},
+			{"nobody asks any more", gone, limit / 2, false, 0},
+		} {
+			sl := ss.begin(t, 0, uint32(i)+1)
+			end := func() { sl.End(nil, false) }
+			if tt.runs > 0 {
+				time.AfterFunc(tt.runs, end)
+			} else {
+				end()
+			}
+			began := time.Now()
+			var all sync.WaitGroup
+			for range 2 {
+				all.Go(func() {
+					if ended := ss.Await(tt.ctx, 0, limit); ended != tt.ended || time.Since(began) != tt.after {
+						t.Errorf("%s: %v after %v", tt.name, ended, time.Since(began))
+					}
+				})
+			}
+			all.Wait()
+			time.Sleep(2 * limit)
 		}
 	})
 }
