@@ -33,8 +33,11 @@ func (s *settings) addedFiles() (files []string, err error) {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the exports that were added cannot be read: %w", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("the exports that were added: %w; run this as the user of that directory, or give --state-dir another", err)
+		return nil, fmt.Errorf("the exports that were added cannot be read: %w; run this as the user of that directory, or give --state-dir another", err)
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() && filepath.Ext(e.Name()) == addedExt {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/internal/admin"
+	"github.com/tidegate/tidegate/internal/config"
 )
 
 const (
@@ -165,12 +166,20 @@ func exportTextCommand(a *asking, use, short, method string) *cobra.Command {
 
 // readText reads a file; "-" is in.
 func readText(in io.Reader, name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(in)
+	if name != "-" {
+		file, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%s does not exist", strconv.Quote(name))
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
 	}
-	text, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s does not exist", strconv.Quote(name))
+	text, err := io.ReadAll(io.LimitReader(in, config.MaxSource+1))
+	if len(text) > config.MaxSource {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, config.MaxSource>>20)
 	}
 	return text, err
 }

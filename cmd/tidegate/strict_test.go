@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A command that is wrong is answered with one line that says what is wrong, and how
@@ -28,6 +29,8 @@ func TestWrongCommands(t *testing.T) {
 		{[]string{"export"}, "say what to do; see tidegate export --help"},
 		{[]string{"export", "lst"}, `unknown command "lst" for "tidegate export"; see tidegate export --help`},
 		{[]string{"export", "show"}, "accepts 1 arg(s), received 0; write: tidegate export show ID|PSEUDO"},
+		{[]string{"export", "add", "/dev/zero"}, "/dev/zero is larger than 4 MiB"},
+		{[]string{"export", "add", dir}, dir + ": is a directory"},
 		{[]string{"grace"}, "see tidegate grace --help"},
 		{[]string{"grace", "ned"}, "see tidegate grace --help"},
 		{[]string{"completion", "csh"}, "see tidegate completion --help"},
@@ -133,5 +136,34 @@ func TestShortGrace(t *testing.T) {
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the end: %v", err)
 		}
+	}
+}
+
+// A configuration that hangs while it is read again does not hold up the end.
+func TestHungConfiguration(t *testing.T) {
+	g := newGanesha(t)
+	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	g.serves()
+	if err := errors.Join(os.Remove(g.conf()), syscall.Mkfifo(g.conf(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGHUP)
+	writer, err := os.OpenFile(g.conf(), os.O_WRONLY, 0) // when it is being read
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	expectMount(t, g.addr, "/mem")
+	began := time.Now()
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+	if took := time.Since(began); took > limit/2 {
+		t.Errorf("the end took %v", took)
 	}
 }

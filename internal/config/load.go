@@ -57,7 +57,7 @@ func ParseURL(url string) (o Object, err error) {
 
 // Sources says where configurations are read from.
 type Sources struct {
-	// ReadFile reads a local file; nil: os.ReadFile.
+	// ReadFile reads a local file; nil: as the system does.
 	ReadFile func(name string) ([]byte, error)
 	// Fetch reads an object with the RADOS_URLS that stand before its %url; nil:
 	// there is no RADOS to read from.
@@ -69,7 +69,7 @@ type Sources struct {
 // among its findings.
 func (s Sources) Load(ctx context.Context, files ...string) *Config {
 	if s.ReadFile == nil {
-		s.ReadFile = os.ReadFile
+		s.ReadFile = func(name string) ([]byte, error) { return readFile(ctx, name) }
 	}
 	l := loading{Sources: s, ctx: ctx}
 	for _, file := range files {
