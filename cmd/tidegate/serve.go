@@ -82,6 +82,9 @@ func runServer(ctx context.Context, flags settings, given func(flag string) bool
 		return err
 	}
 	defer g.log.Sync()
+	if said, err := zap.RedirectStdLogAt(g.log, zap.WarnLevel); err == nil { // what net/http has to say
+		defer said()
+	}
 	defer g.Close()
 	s := &g.running
 	if err := limitMemory(s, g.log); err != nil {
@@ -231,7 +234,7 @@ func newServer(s *settings, ctl *grace.Controller, who identity, log *zap.Logger
 			Now:      time.Now,
 			Grace:    ctl,
 		},
-		Minors: s.minors, Owners: idmap.New(s.names), Major: who.major, Scope: cmp.Or(s.scope, who.scope), Impl: "tidegate " + release(), Log: log,
+		Minors: s.minors, UTF8: s.utf8, Owners: idmap.New(s.names), Major: who.major, Scope: cmp.Or(s.scope, who.scope), Impl: "tidegate " + release(), Log: log,
 	})
 }
 
