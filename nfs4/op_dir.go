@@ -36,7 +36,7 @@ func (c *compound) name(raw []byte) (string, wire.Status) {
 	if limit := c.cur.export.limits.MaxName; limit > 0 && len(raw) > int(limit) {
 		return "", wire.ErrNameTooLong
 	}
-	return component(raw)
+	return component(raw, c.srv.cfg.UTF8)
 }
 
 // child looks up a name in the current directory.

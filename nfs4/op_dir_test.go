@@ -30,8 +30,6 @@ func TestNames(t *testing.T) {
 		{"a/b", wire.ErrBadName},
 		{"/", wire.ErrBadName},
 		{"a\x00", wire.ErrBadName},
-		{"\xff", wire.ErrInval},
-		{"caf\xc3", wire.ErrInval},
 		{strings.Repeat("n", 256), wire.ErrNameTooLong},
 		{strings.Repeat("n", 100_000), wire.ErrNameTooLong},
 	}
@@ -52,10 +50,20 @@ func TestNames(t *testing.T) {
 			c.fails(tt.want, ops...)
 		}
 	}
-	for _, name := range []string{"a", "...", ".a", "caf\u00e9", "\u6587", strings.Repeat("n", 255), "a b\n"} {
+	for _, name := range []string{"\xff", "caf\xc3", "a", "...", ".a", "caf\u00e9", "\u6587", strings.Repeat("n", 255), "a b\n"} {
 		c.ok(at(firstPath, mkdir(name))...)
 		c.ok(at(firstPath, wire.LookupArgs{ObjName: []byte(name)})...)
 	}
+}
+
+// Where names must be UTF-8, the names that are not are told from those that are not there.
+func TestNamesUTF8(t *testing.T) {
+	c := connect(t, newServerOf(t, Config{Exports: twoExports(t), UTF8: true}), 2)
+	for _, name := range []string{"\xff", "caf\xc3"} {
+		c.fails(wire.ErrInval, at(firstPath, mkdir(name))...)
+		c.fails(wire.ErrInval, at(firstPath, wire.LookupArgs{ObjName: []byte(name)})...)
+	}
+	c.ok(at(firstPath, mkdir("caf\u00e9"))...)
 }
 
 // What each operation answers where the current or the saved file handle is of

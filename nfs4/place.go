@@ -82,14 +82,15 @@ func (p *place) fileKey() state.FileKey {
 // maxName bounds what a name may cost before the file system judges it.
 const maxName = 1024
 
-// component checks a name that a client sent (RFC 8881, 14.5).
-func component(name []byte) (string, wire.Status) {
+// component checks a name that a client sent (RFC 8881, 14.5). File systems have names
+// that are no UTF-8, which nobody could use or remove if they were refused.
+func component(name []byte, strict bool) (string, wire.Status) {
 	switch {
 	case len(name) == 0:
 		return "", wire.ErrInval
 	case len(name) > maxName:
 		return "", wire.ErrNameTooLong
-	case !utf8.Valid(name):
+	case strict && !utf8.Valid(name):
 		return "", wire.ErrInval
 	}
 	for _, b := range name {

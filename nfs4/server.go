@@ -43,6 +43,7 @@ type Config struct {
 	// Minors are the first and the last minor version to serve; zero: 1 and 2.
 	Minors [2]uint32
 	Owners Owners // nil: users and groups are numbers
+	UTF8   bool   // names that are no UTF-8 are refused, and else taken byte for byte
 	Log    *zap.Logger
 }
 

@@ -164,7 +164,7 @@ func TestMinorVersions(t *testing.T) {
 func TestSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "c")
 	text := `NFS_CORE_PARAM { NFS_Port = 1; Bind_addr = ::1; Monitoring_Port = 2; RPC_Max_Connections = 3; Dispatch_Max_Reqs_Xprt = 4; }
-NFSv4 { Lease_Lifetime = 10; Grace_Period = 20; Minor_Versions = 1; Server_Scope = s; Slot_Table_Size = 5; Max_Client_Ids = 6;
+NFSv4 { Lease_Lifetime = 10; Grace_Period = 20; Minor_Versions = 1; Enforce_UTF8_Validation = true; Server_Scope = s; Slot_Table_Size = 5; Max_Client_Ids = 6;
 	Max_Open_States_Per_Client = 7; Expired_Client_Threshold = 8; Max_Alive_Time_For_Expired_Client = 9; }
 LOG { Default_log_level = WARN; }
 CEPH { Ceph_Conf = /c; }
@@ -192,6 +192,7 @@ CEPH { Ceph_Conf = /c; }
 		"level":    got.logLevel == "warn",
 		"minors":   got.minors == [2]uint32{1, 1},
 		"scope":    got.scope == "s",
+		"utf8":     got.utf8,
 		"limits":   limits.SlotsPerSession == 5 && limits.Clients == 6 && limits.StateidsPerClient == 7 && limits.CourtesyClients == 8,
 		"courtesy": got.courtesy == 9*time.Second,
 		"conns":    got.maxConns == 3 && got.maxInFlight == 4,

@@ -63,6 +63,7 @@ type settings struct {
 type tuning struct {
 	scope       string // "" is the host's name
 	minors      [2]uint32
+	utf8        bool // names must be that
 	limits      state.Limits
 	courtesy    time.Duration
 	maxConns    int
@@ -188,7 +189,7 @@ func (s settings) with(c *config.Settings, given func(flag string) bool) setting
 
 func tuningOf(c *config.Settings) tuning {
 	t := defaultTuning()
-	t.scope, t.courtesy = c.V4.Scope, c.V4.Courtesy
+	t.scope, t.courtesy, t.utf8 = c.V4.Scope, c.V4.Courtesy, c.V4.UTF8
 	t.names = idmap.Config{Domain: c.Domain(), GroupLife: max(c.Core.GroupLife, time.Second)}
 	t.chunk = int(min(c.Cache.Chunk, maxChunk))
 	t.maxConns, t.maxInFlight = int(c.Core.MaxConns), int(c.Core.MaxInFlight)
@@ -255,6 +256,7 @@ func (s *settings) differs(other *settings) (names []string) {
 		{"RADOS_KV", s.kv == other.kv && s.nodeID == other.nodeID},
 		{"Server_Scope", s.scope == other.scope},
 		{"Minor_Versions", s.minors == other.minors},
+		{"Enforce_UTF8_Validation", s.utf8 == other.utf8},
 		{"the limits of NFSv4", s.limits == other.limits && s.courtesy == other.courtesy},
 		{"the limits of NFS_CORE_PARAM", s.maxConns == other.maxConns && s.maxInFlight == other.maxInFlight},
 		{"DomainName and Manage_Gids_Expiration", s.names == other.names},

@@ -67,6 +67,7 @@ type V4 struct {
 	Scope         string
 	Domain        string // of names; "" for numbers
 	Numbers       bool   // whatever the domain
+	UTF8          bool   // whether names must be that
 	Slots         uint64 // of a session
 	MaxClients    uint64 // 0: not said
 	MaxStates     uint64 // of a client; 0: not said
