@@ -227,10 +227,10 @@ func monitorOf(c *config.Core, fallback string) string {
 
 func isEndpoint(text string) bool {
 	_, port, err := net.SplitHostPort(text)
-	if err != nil || port == "" {
+	if err != nil {
 		return false
 	}
-	_, err = net.LookupPort("tcp", port)
+	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
 }
 
