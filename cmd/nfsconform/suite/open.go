@@ -31,6 +31,7 @@ var openTests = []Test{
 	{"OPEN21", 0, "18.16.3", "what share_access may want of delegations is taken; wishes for later are, or INVAL", openWants},
 	{"OPEN18", 0, "18.51.3", "CLAIM_PREVIOUS outside of a grace period is NO_GRACE, before RECLAIM_COMPLETE too", openReclaim},
 	{"OPEN19", 0, "18.16.4", "a user who may not read a file gets ACCESS, and who may not write does", openAccess},
+	{"OPEN91", 0, "18.16.4", "an owner who has a file open and may not open it any more gets ACCESS", openAgainAccess},
 	{"OPEN20", 0, "18.16.3", "a user who may not write to the directory gets ACCESS, and nothing is made", openCreateAccess},
 
 	{"OPEN30", 0, "9.1.1", "an owner may be empty", openEmptyOwner},
@@ -297,6 +298,21 @@ func openAccess(t *T) {
 	}
 	t.Session().setMode(fh, 0o666)
 	other.Open(t.Dir(), other.OpenArgs("file", bothShares, denyNone))
+}
+
+func openAgainAccess(t *T) {
+	fh := t.Present("file")
+	other := t.as(t.Target.Cred.UID + 4242)
+	t.Session().setMode(fh, 0o666)
+	f := other.Open(t.Dir(), other.OpenArgs("file", bothShares, denyNone))
+	for _, x := range []struct{ mode, access uint32 }{{0o600, readShare}, {0o644, writeShare}, {0o622, bothShares}} {
+		t.Session().setMode(fh, x.mode)
+		other.Expect(wire.ErrAccess, at(t.Dir()), other.OpenArgs("file", x.access, denyNone))
+		other.Expect(wire.ErrAccess, at(fh), other.OpenFHArgs(x.access, denyNone))
+	}
+	t.Session().setMode(fh, 0o644)
+	f.Stateid = other.Open(t.Dir(), other.OpenArgs("file", readShare, denyNone)).Stateid
+	other.Close(f)
 }
 
 func openCreateAccess(t *T) {
