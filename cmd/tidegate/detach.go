@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -46,7 +47,7 @@ func (g *ganeshaFlags) detach() error {
 	case <-ready:
 		return nil
 	case err := <-ended:
-		return fmt.Errorf("the server did not start: %w; its log says why", err)
+		return fmt.Errorf("the server did not start: %w; its log (%s) says why", err, cmp.Or(g.log, logSyslog))
 	}
 }
 

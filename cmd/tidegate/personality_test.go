@@ -193,6 +193,7 @@ func TestGaneshaRefuses(t *testing.T) {
 		{[]string{"-F", "-N", "NIV_LOUD", "-f", g.conf()}, "NIV_LOUD"},
 		{[]string{"-F", "-f", faulty}, faulty + ":1:"},
 		{[]string{"-f", faulty, "-L", "STDERR"}, faulty + ":1:"},
+		{[]string{"-f", faulty, "-L", g.log}, "its log (" + g.log + ") says why"},
 		{[]string{"-F", "-f", g.conf() + ".none"}, "does not exist"},
 		{[]string{"-F", "-f", g.conf(), "-p", g.dir}, g.dir},
 		{[]string{"-F", "-f", g.conf(), "-L", g.dir}, g.dir},
