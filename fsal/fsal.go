@@ -28,6 +28,7 @@ package fsal
 
 import (
 	"context"
+	"slices"
 	"syscall"
 )
 
@@ -70,6 +71,14 @@ type Cred struct {
 	UID, GID uint32
 	Groups   []uint32
 }
+
+// Equal says that c and d may do the same.
+func (c *Cred) Equal(d *Cred) bool {
+	return c.UID == d.UID && c.GID == d.GID && slices.Equal(c.Groups, d.Groups)
+}
+
+// Clone returns a copy that may be kept.
+func (c *Cred) Clone() Cred { return Cred{c.UID, c.GID, slices.Clone(c.Groups)} }
 
 // Req carries a call's context and credential. An FS must not keep it, or
 // anything that it points to, beyond the call.

@@ -1,7 +1,6 @@
 package mdcache
 
 import (
-	"slices"
 	"sync/atomic"
 
 	"github.com/tidegate/tidegate/fsal"
@@ -28,7 +27,7 @@ func (n *node) Access(r *fsal.Req, want fsal.Access) (fsal.Access, error) {
 func (n *node) access(r *fsal.Req, a *fsal.Attr, want fsal.Access) (fsal.Access, error) {
 	slot := &n.rights[r.Cred.UID%uint32(len(n.rights))]
 	settled := n.settled(a)
-	if known := slot.Load(); settled && known != nil && known.change == a.Change && same(known.who, &r.Cred) {
+	if known := slot.Load(); settled && known != nil && known.change == a.Change && known.who.Equal(&r.Cred) {
 		return known.have & want, nil
 	}
 	have, err := n.inner.Access(r, everything)
@@ -47,15 +46,10 @@ type callers [256]atomic.Pointer[fsal.Cred]
 // one returns a copy of who that stays. It is the same for the same, mostly.
 func (c *callers) one(who *fsal.Cred) *fsal.Cred {
 	slot := &c[who.UID%uint32(len(c))]
-	if known := slot.Load(); known != nil && same(known, who) {
+	if known := slot.Load(); known != nil && known.Equal(who) {
 		return known
 	}
-	own := *who
-	own.Groups = slices.Clone(who.Groups) // which the request takes back
+	own := who.Clone()
 	slot.Store(&own)
 	return &own
-}
-
-func same(a, b *fsal.Cred) bool {
-	return a.UID == b.UID && a.GID == b.GID && slices.Equal(a.Groups, b.Groups)
 }

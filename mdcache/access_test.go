@@ -20,7 +20,7 @@ func TestCallers(t *testing.T) {
 		t.Errorf("his groups are %d", first.Groups)
 	}
 	for _, other := range []fsal.Cred{who, {UID: 1, GID: 2}, {UID: 1, GID: 3, Groups: groups}, {UID: 257, GID: 2, Groups: groups}} {
-		if got := c.one(&other); got == first || !same(got, &other) {
+		if got := c.one(&other); got == first || !got.Equal(&other) {
 			t.Errorf("%+v is taken for %+v", other, *got)
 		}
 	}

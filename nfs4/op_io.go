@@ -40,6 +40,7 @@ func (c *compound) use(id wire.Stateid, want state.Share) (*state.Handle, wire.S
 }
 
 func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.Handle, wire.Status) {
+	c.as(p.grant)
 	id := p.stateid(wid)
 	key := p.fileKey()
 	switch {
@@ -52,7 +53,31 @@ func (c *compound) useAt(p *place, wid wire.Stateid, want state.Share) (*state.H
 		return nil, c.statusOf(c.session.Client.Special(c.req.Context, key, want))
 	}
 	h, err := c.session.Client.Use(id, &key, want)
-	return h, c.statusOf(err)
+	if err != nil || h.Who.Equal(&c.req.Cred) {
+		return h, c.statusOf(err)
+	}
+	if status := c.mayUse(p, want); status != wire.OK {
+		h.Put()
+		return nil, status
+	}
+	return h, wire.OK
+}
+
+// mayUse judges who uses what another principal has opened: anybody may try (RFC 8881,
+// 18.16.4). As at Linux's server, what a mode takes from a file's owner is taken from
+// what he opens later.
+func (c *compound) mayUse(p *place, want state.Share) wire.Status {
+	n, status := c.nodeAt(p)
+	if status != wire.OK {
+		return status
+	}
+	err := mayOpen(&c.req, n, want)
+	if err == syscall.EACCES {
+		if a, err := n.Getattr(&c.req); err == nil && a.UID == c.req.Cred.UID {
+			return wire.OK
+		}
+	}
+	return c.statusOf(err)
 }
 
 // file is an open file for the length of one operation.
@@ -75,7 +100,6 @@ func (c *compound) openFor(id wire.Stateid, want state.Share) (file, wire.Status
 }
 
 func (c *compound) openAt(p *place, id wire.Stateid, want state.Share) (file, wire.Status) {
-	c.as(p.grant)
 	h, status := c.useAt(p, id, want)
 	switch {
 	case status != wire.OK:

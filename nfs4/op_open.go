@@ -215,7 +215,7 @@ func (c *compound) existing(o *opening, dir fsal.Node) wire.Status {
 // grant asks the state for the open and writes the result.
 func (c *compound) grant(o *opening) wire.Status {
 	opened, err := c.session.Client.Open(c.req.Context, state.OpenRequest{
-		Owner:  o.args.Owner.Owner,
+		Owner: o.args.Owner.Owner, Who: c.req.Cred,
 		Key:    state.FileKey{FS: c.cur.export.ID, Key: o.node.Key()},
 		Access: o.access, Deny: o.deny,
 		Open:    func(access state.Share) (fsal.File, error) { return o.file(&c.req, access) },

@@ -86,6 +86,7 @@ func TestOpenAgainIsJudged(t *testing.T) {
 				} else {
 					c.fails(tt.want, again...)
 				}
+				c.cred.UID, c.cred.GID = owner, owner
 				if tt.first&read != 0 {
 					c.ok(at(firstPath+"/f", wire.ReadArgs{Stateid: id, Count: 1})...)
 				}
@@ -140,4 +141,71 @@ func TestClaimIsNotJudgedAgain(t *testing.T) {
 	o.open.Seqid = 0
 	g.ok(file, wire.WriteArgs{Stateid: o.open, Data: []byte("x")})
 	g.closes(o)
+}
+
+// Whoever has a stateid may try it: what is not his to do is refused to him, whoever has
+// the file open (RFC 8881, 18.16.4).
+func TestWhoUsesAnOpenIsJudged(t *testing.T) {
+	const owner, stranger = 1000, 2000
+	read, write := wire.ReadArgs{Count: 1}, wire.WriteArgs{Data: []byte("x")}
+	truncate := wire.SetattrArgs{ObjAttributes: fattr(value{wire.AttrSize, word64(0)})}
+	for _, tt := range []struct {
+		name string
+		mode uint32
+		by   uint32
+		op   wire.Args
+		want wire.Status
+	}{
+		{"who opened it reads", 0, owner, read, wire.OK},
+		{"who opened it writes", 0, owner, write, wire.OK},
+		{"who opened it truncates", 0o200, owner, truncate, wire.OK},
+		{"a stranger reads", 0o600, stranger, read, wire.ErrAccess},
+		{"a stranger writes", 0o604, stranger, write, wire.ErrAccess},
+		{"a stranger truncates", 0o604, stranger, truncate, wire.ErrAccess},
+		{"anybody may read", 0o604, stranger, read, wire.OK},
+		{"anybody may execute, and so read", 0o601, stranger, read, wire.OK},
+		{"anybody may write", 0o602, stranger, write, wire.OK},
+		{"anybody may truncate", 0o602, stranger, truncate, wire.OK},
+		{"the superuser", 0, 0, write, wire.OK},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := connect(t, newServer(t, Export{ID: firstID, Path: firstPath, FS: memory(t)}), 2)
+			c.ok(at(firstPath, setTo(value{wire.AttrMode, word32(0o777)}))...)
+			c.cred.UID, c.cred.GID = owner, owner
+			id := c.openFile(firstPath, "f", wire.OpenShareAccessBoth, wire.OpenShareDenyNone)
+			c.ok(at(firstPath+"/f", setTo(value{wire.AttrMode, word32(tt.mode)}))...)
+			c.cred.UID, c.cred.GID = tt.by, tt.by
+			c.fails(tt.want, at(firstPath+"/f", under(id, tt.op))...)
+			c.cred.UID, c.cred.GID = owner, owner
+			c.closeFile(firstPath+"/f", id)
+		})
+	}
+}
+
+// A file's owner goes on with what the superuser opened for him, as with Linux's server.
+func TestOwnerUsesAnOpen(t *testing.T) {
+	c := connect(t, newServer(t, Export{ID: firstID, Path: firstPath, FS: memory(t)}), 2)
+	id := c.openFile(firstPath, "f", wire.OpenShareAccessBoth, wire.OpenShareDenyNone)
+	c.ok(at(firstPath+"/f", setTo(value{wire.AttrMode, word32(0)}, value{wire.AttrOwner, text("1000")}))...)
+	c.cred.UID = 1000
+	c.ok(at(firstPath+"/f", wire.WriteArgs{Stateid: id, Data: []byte("x")})...)
+	c.cred.UID = 2000
+	c.fails(wire.ErrAccess, at(firstPath+"/f", wire.WriteArgs{Stateid: id, Data: []byte("x")})...)
+	c.closeFile(firstPath+"/f", id)
+}
+
+// under is op with a stateid.
+func under(id wire.Stateid, op wire.Args) wire.Args {
+	switch a := op.(type) {
+	case wire.ReadArgs:
+		a.Stateid = id
+		return a
+	case wire.WriteArgs:
+		a.Stateid = id
+		return a
+	case wire.SetattrArgs:
+		a.Stateid = id
+		return a
+	}
+	panic(op)
 }

@@ -57,16 +57,12 @@ func (s *streams) end(x *stream) {
 	s.pool.Put(x)
 }
 
-func sameCred(a, b *fsal.Cred) bool {
-	return a.UID == b.UID && a.GID == b.GID && slices.Equal(a.Groups, b.Groups)
-}
-
 // take returns the stream that stands at a cookie, if there is one.
 func (s *streams) take(id vino, who *fsal.Cred, cookie, gen uint64) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, x := range s.kept {
-		if x.id == id && x.cookie == cookie && x.gen == gen && sameCred(&x.who, who) {
+		if x.id == id && x.cookie == cookie && x.gen == gen && x.who.Equal(who) {
 			s.kept = slices.Delete(s.kept, i, i+1)
 			return x
 		}

@@ -242,9 +242,7 @@ func (o *Open) lend(d *Delegation, x *OpenRequest) bool {
 	if err != nil {
 		return false
 	}
-	h := &Handle{File: f}
-	h.refs.init()
-	d.handle.Store(h)
+	d.handle.Store(newHandle(f, &x.Who))
 	return d.noteChange(x)
 }
 

@@ -37,6 +37,7 @@ type openKey struct {
 // OpenRequest is what OPEN asks of the state.
 type OpenRequest struct {
 	Owner        []byte
+	Who          fsal.Cred // asks, and is who Open opens for
 	Key          FileKey
 	Access, Deny Share
 	Reclaim      bool // of an open of the run before
@@ -184,8 +185,7 @@ func (o *Open) reopenLocked(x *OpenRequest) error {
 	if err != nil {
 		return err
 	}
-	h := &Handle{File: f}
-	h.refs.init()
+	h := newHandle(f, &x.Who)
 	if !o.opened {
 		if !o.client.enter(&o.entry) {
 			h.Put()

@@ -142,6 +142,13 @@ func (c *Client) FreeStateid(ctx context.Context, id Stateid) error {
 type Handle struct {
 	refs reference
 	File fsal.File
+	Who  fsal.Cred // who opened it, and so may use it
+}
+
+func newHandle(f fsal.File, who *fsal.Cred) *Handle {
+	h := &Handle{File: f, Who: who.Clone()}
+	h.refs.init()
+	return h
 }
 
 // Put gives the Handle back.
