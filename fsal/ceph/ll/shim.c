@@ -174,24 +174,29 @@ int tg_getattr(tg_mount *m, Inode *in, tg_stat *st)
 	return stat_of(m, in, st);
 }
 
+// alone says that a change that an MDS leaves to a client that has the inode alone would
+// be lost with this one, though it was answered: that a file grew (not that it shrank),
+// and who may do what. Times are told within a second, for which nobody waits, but those
+// of a directory would hide those that its changes bring about at the MDS.
+static int alone(const tg_stat *was, const tg_stat *st, int mask)
+{
+	return (mask & CEPH_SETATTR_SIZE && st->stx_size > was->stx_size) ||
+	       (mask & CEPH_SETATTR_MODE && (st->stx_mode ^ was->stx_mode) & 07777) ||
+	       (mask & CEPH_SETATTR_UID && st->stx_uid != was->stx_uid) ||
+	       (mask & CEPH_SETATTR_GID && st->stx_gid != was->stx_gid) ||
+	       (S_ISDIR(st->stx_mode) && mask & (CEPH_SETATTR_MTIME | CEPH_SETATTR_ATIME));
+}
+
 int tg_setattr(tg_mount *m, Inode *in, TG_WHO, int mask, tg_stat *st)
 {
 	tg_stat was;
-	uint64_t size = st->stx_size;
-	int r = 0, grows = 0;
-	if (mask & CEPH_SETATTR_SIZE) {
-		r = ceph_ll_getattr(m, in, &was, CEPH_STATX_SIZE, 0, ceph_mount_perms(m));
-		grows = r == 0 && size > was.stx_size;
-	}
+	int r = ceph_ll_getattr(m, in, &was, CEPH_STATX_SIZE | CEPH_STATX_MODE | CEPH_STATX_UID | CEPH_STATX_GID, 0, ceph_mount_perms(m));
 	if (r < 0)
 		return r;
 	AS_CALLER;
 	r = ceph_ll_setattr(m, in, st, mask, who);
 	DONE;
-	// What only this client knows is lost if it dies: that a file grew, which an MDS
-	// leaves to the client that has it alone, but not that it shrank. A directory's
-	// times would hide those that its changes bring about at the MDS.
-	if (r == 0 && (grows || (S_ISDIR(st->stx_mode) && mask & (CEPH_SETATTR_MTIME | CEPH_SETATTR_ATIME))))
+	if (r == 0 && alone(&was, st, mask))
 		r = ceph_ll_sync_inode(m, in, 0);
 	return r < 0 ? r : stat_of(m, in, st);
 }
