@@ -37,8 +37,11 @@ func (a *asking) register(cmd *cobra.Command) {
 }
 
 // patience bounds how long a command waits for the server, which may itself wait
-// for a Ceph that does not answer.
-const patience = time.Minute
+// for a Ceph that does not answer. What commands only look at it has at hand.
+const (
+	patience     = time.Minute
+	lookPatience = 20 * time.Second
+)
 
 // question is one request to the server.
 type question struct {
@@ -70,7 +73,11 @@ func (a *asking) ask(ctx context.Context, q question, answer any) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limit := patience
+	if q.method == http.MethodGet {
+		limit = lookPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	path := q.path
 	if len(q.query) > 0 {

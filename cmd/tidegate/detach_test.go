@@ -97,11 +97,7 @@ func TestLogStays(t *testing.T) {
 // the one before says so, in one line.
 func TestLogReopened(t *testing.T) {
 	g := newGanesha(t)
-	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Process.Kill()
+	cmd := g.foreground()
 	g.serves()
 	old := g.log + ".1"
 	move := func(to string) {

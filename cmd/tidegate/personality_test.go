@@ -52,6 +52,17 @@ func (g *ganesha) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// foreground starts a server that is no daemon, for as long as the test.
+func (g *ganesha) foreground() *exec.Cmd {
+	g.t.Helper()
+	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
+	if err := cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { cmd.Process.Kill() })
+	return cmd
+}
+
 // serves waits for the process that the file names, and returns it.
 func (g *ganesha) serves() *os.Process {
 	g.t.Helper()
@@ -127,11 +138,7 @@ func TestHangupAtStart(t *testing.T) {
 	if err := syscall.Mkfifo(g.log, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Process.Kill()
+	cmd := g.foreground()
 	opening := func() bool {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", cmd.Process.Pid))
 		return slices.ContainsFunc(threads, func(file string) bool {

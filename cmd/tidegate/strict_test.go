@@ -123,11 +123,7 @@ func TestShortGrace(t *testing.T) {
 		if err := errors.Join(err, conf.Close()); err != nil {
 			t.Fatal(err)
 		}
-		cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer cmd.Process.Kill()
+		cmd := g.foreground()
 		g.serves()
 		if log := g.says(g.log, "listening"); strings.Contains(log, "shorter than the lease") != want {
 			t.Errorf("%s: %s", text, log)
@@ -142,11 +138,7 @@ func TestShortGrace(t *testing.T) {
 // A configuration that hangs while it is read again does not hold up the end.
 func TestHungConfiguration(t *testing.T) {
 	g := newGanesha(t)
-	cmd := g.command("-F", "-L", g.log, "-f", g.conf(), "-p", g.pid)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Process.Kill()
+	cmd := g.foreground()
 	g.serves()
 	if err := errors.Join(os.Remove(g.conf()), syscall.Mkfifo(g.conf(), 0o600)); err != nil {
 		t.Fatal(err)
