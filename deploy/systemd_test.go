@@ -160,7 +160,7 @@ func underSystemd(t *testing.T, deb string) {
 	if state := m.run("systemctl", "show", "-P", "ActiveState", "tidegate"); state != "failed" {
 		t.Errorf("a server whose configuration is faulty is %s", state)
 	}
-	if status := m.run("systemctl", "show", "-P", "ExecMainStatus", "tidegate"); status != "78" {
+	if status := m.run("systemctl", "show", "-P", "ExecMainStatus", "tidegate"); status != "2" {
 		t.Errorf("a server whose configuration is faulty ends with %s", status)
 	}
 	m.run("dpkg", "--purge", "tidegate")

@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// The exit statuses, those of sysexits.h where it has one. A crash of the Go runtime
-// ends with 2, and is none of these.
+// The exit statuses. 2 is also how the Go runtime ends after a crash, unless GOTRACEBACK
+// is "crash", as in the unit: then it is a signal.
 const (
 	exitFailed = 1
-	exitUsage  = 64
-	exitConfig = 78
+	exitUsage  = 2
 )
 
 // exits are the statuses for people. The unit of systemd and scripts rely on them.
@@ -21,8 +20,7 @@ var exits = []struct {
 }{
 	{0, "done; of a server, that it was told to stop"},
 	{exitFailed, "failed, and may go well at another time; of 'check', a configuration\n        that 'serve' would refuse, or an export of it"},
-	{exitUsage, "a command line to be mended"},
-	{exitConfig, "a configuration, directory, address or cluster that cannot be served,\n        or another server in this one's place: a new start would not do"},
+	{exitUsage, "for a person to mend: a command line, or a configuration, directory,\n        address or cluster that cannot be served, or another server in\n        this one's place"},
 }
 
 // exitTable says what the statuses mean.
@@ -40,29 +38,13 @@ type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// misfit is an error of what a server is to serve by, which is for a person to mend.
-type misfit struct{ error }
-
-func (m misfit) Unwrap() error { return m.error }
-
-// unfitting makes an error a misfit, but nil.
-func unfitting(err error) error {
-	if err == nil {
-		return nil
-	}
-	return misfit{err}
-}
-
-// exitStatus is the exit status of a command that ended with an error. What is neither
-// a failure nor a misfit is of the command line.
+// exitStatus is the exit status of a command that ended with an error.
 func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, new(failure)):
 		return exitFailed
-	case errors.As(err, new(misfit)):
-		return exitConfig
 	}
 	return exitUsage
 }

@@ -373,7 +373,7 @@ func whatToDo(t *testing.T, found func(...string) *town) {
 		"no key":        {append(in, "a", "--rados-user", "nobody"), "the key of client.nobody"},
 	} {
 		code, line := c.exits(test.args...)
-		if code != exitConfig || !strings.Contains(line, test.want) {
+		if code != exitUsage || !strings.Contains(line, test.want) {
 			t.Errorf("%s: exit status %d, %q; want %q", name, code, line, test.want)
 		}
 	}
@@ -417,7 +417,7 @@ func takenTwice(t *testing.T, found func(...string) *town) {
 	x.back2(second.addr)
 	x.must(x.complete(ctx))
 	second.steady()
-	if err := first.cmd.Wait(); err == nil || first.cmd.ProcessState.ExitCode() != exitConfig {
+	if err := first.cmd.Wait(); err == nil || first.cmd.ProcessState.ExitCode() != exitUsage {
 		t.Errorf("the first ends with %v", err)
 	}
 	first.cmd = nil

@@ -110,10 +110,10 @@ func placeFlags(cmd *cobra.Command) *place {
 func (p place) with(add bool, f func(*pool, *cluster.Database) error) error {
 	pool, err := dialPool(p, add)
 	if err != nil {
-		return unfitting(p.explain(err, "NODE"))
+		return p.explain(err, "NODE")
 	}
 	defer pool.close()
-	return unfitting(p.explain(f(pool, cluster.NewDatabase(pool, p.oid)), "NODE"))
+	return p.explain(f(pool, cluster.NewDatabase(pool, p.oid)), "NODE")
 }
 
 func commandContext(cmd *cobra.Command) context.Context {

@@ -193,7 +193,7 @@ func graceCommands(t *testing.T, ceph *cephtest.Cluster) {
 		code int
 		want string
 	}{
-		{"dump", exitConfig, "tidegate grace add NODE --ns people --cephconf"},
+		{"dump", exitUsage, "tidegate grace add NODE --ns people --cephconf"},
 		{"add a b", 0, ""},
 		{"member a b", 0, ""},
 		{"member zz", exitFailed, "not all of zz are members"},
@@ -206,8 +206,8 @@ func graceCommands(t *testing.T, ceph *cephtest.Cluster) {
 		{"enforce a", 0, ""},
 		{"remove b", 0, ""},
 		{"dump", 0, "a\t E\n"},
-		{"dump --pool none", exitConfig, "there is no pool none"},
-		{"dump --userid nobody", exitConfig, "the key of client.nobody"},
+		{"dump --pool none", exitUsage, "there is no pool none"},
+		{"dump --userid nobody", exitUsage, "the key of client.nobody"},
 		{"add", exitUsage, "requires at least 1 arg"},
 		{"add a --pool made", 0, ""},
 		{"dump --pool made", 0, "a\t E\n"},

@@ -39,7 +39,7 @@ func serveCommand() *cobra.Command {
 		Long: "Serves the exports of a configuration and of --export. Where a flag is given it counts, not the configuration. " +
 			"SIGHUP and 'tidegate reload' read the configuration again: exports and the level of the log change at once, " +
 			"without disturbing clients of the others; what else has changed counts from the next start, and the log says so. " +
-			"A configuration with faults is refused with exit status " + strconv.Itoa(exitConfig) + " at the start, and leaves the one in force later.",
+			"A configuration with faults is refused with exit status " + strconv.Itoa(exitUsage) + " at the start, and leaves the one in force later.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -73,10 +73,6 @@ func serve(ctx context.Context, flags settings, given func(flag string) bool, ha
 	if err := flags.check(); err != nil {
 		return err
 	}
-	return unfitting(runServer(ctx, flags, given, hangup))
-}
-
-func runServer(ctx context.Context, flags settings, given func(flag string) bool, hangup <-chan os.Signal) error {
 	g, err := newGateway(ctx, flags, given)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func TestWrongCommands(t *testing.T) {
 		cmd := program(t, "tidegate", test.args...)
 		out, _ := cmd.CombinedOutput()
 		line, rest, _ := strings.Cut(string(out), "\n")
-		if code := cmd.ProcessState.ExitCode(); code != exitUsage && code != exitConfig || rest != "" || !strings.Contains(line, test.want) {
+		if code := cmd.ProcessState.ExitCode(); code != exitUsage || rest != "" || !strings.Contains(line, test.want) {
 			t.Errorf("%q: %v, %q; want one line with %q", test.args, cmd.ProcessState, out, test.want)
 		}
 	}
@@ -69,7 +69,7 @@ func TestNoRoom(t *testing.T) {
 	}
 	cmd := program(t, "tidegate", "serve", "--export", "mem:", "--monitor", "", "--listen", "127.0.0.1:0", "--state-dir", dir)
 	out, _ := cmd.CombinedOutput()
-	if line, rest, _ := strings.Cut(string(out), "\n"); cmd.ProcessState.ExitCode() != exitConfig || rest != "" ||
+	if line, rest, _ := strings.Cut(string(out), "\n"); cmd.ProcessState.ExitCode() != exitUsage || rest != "" ||
 		!strings.Contains(line, dir) || !strings.Contains(line, "no space left on device; the directory must be writable and have room") {
 		t.Errorf("%v: %s", cmd.ProcessState, out)
 	}

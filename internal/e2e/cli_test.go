@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// The exit statuses of a command line, and of a set-up, that is to be mended.
-const exitUsage, exitConfig = 64, 78
+// exitUsage is the exit status of a command line, or a set-up, that is to be mended.
+const exitUsage = 2
 
 // command runs the server's program and returns what it printed and its exit status.
 func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
@@ -45,34 +45,33 @@ func TestUsageErrors(t *testing.T) {
 	}
 	addr := freeAddr(t)
 	for name, test := range map[string]struct {
-		args   []string
-		status int
-		says   string // what the line must mention
+		args []string
+		says string // what the line must mention
 	}{
-		"command":       {[]string{"sevre"}, exitUsage, `unknown command "sevre" for "tidegate"; Did you mean this? serve`},
-		"flag":          {[]string{"serve", "--exprot", dir}, exitUsage, "--exprot"},
-		"argument":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "extra"}, exitUsage, "extra"},
-		"no export":     {[]string{"serve", "--listen", addr}, exitUsage, "export"},
-		"no directory":  {[]string{"serve", "--listen", addr, "--export", dir + "/none=/a"}, exitConfig, dir + "/none"},
-		"a file":        {[]string{"serve", "--listen", addr, "--export", file + "=/a"}, exitConfig, file},
-		"empty export":  {[]string{"serve", "--listen", addr, "--export", ""}, exitUsage, "export"},
-		"relative name": {[]string{"serve", "--listen", addr, "--export", dir + "=a/b"}, exitUsage, "a/b"},
-		"a name twice":  {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a"}, exitConfig, "/a"},
-		"a name within": {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a/b"}, exitConfig, "/a/b"},
-		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, exitUsage, "nowhere"},
-		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, exitUsage, "70000"},
-		"no state":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", file}, exitConfig, file},
-		"no socket":     {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", "/proc"}, exitConfig, "/proc"},
-		"no records":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--recovery-dir", file}, exitConfig, file},
-		"cache":         {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--cache-objects", "-1"}, exitUsage, "--cache-objects -1"},
-		"Ceph clients":  {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--ceph-clients", "0"}, exitUsage, "--ceph-clients 0"},
-		"dead after":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--dead-after", "-1s"}, exitUsage, "--dead-after -1s"},
-		"log level":     {[]string{"serve", "--listen", addr, "--log-level", "loud", "--export", dir + "=/a"}, exitUsage, "loud"},
+		"command":       {[]string{"sevre"}, `unknown command "sevre" for "tidegate"; Did you mean this? serve`},
+		"flag":          {[]string{"serve", "--exprot", dir}, "--exprot"},
+		"argument":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "extra"}, "extra"},
+		"no export":     {[]string{"serve", "--listen", addr}, "export"},
+		"no directory":  {[]string{"serve", "--listen", addr, "--export", dir + "/none=/a"}, dir + "/none"},
+		"a file":        {[]string{"serve", "--listen", addr, "--export", file + "=/a"}, file},
+		"empty export":  {[]string{"serve", "--listen", addr, "--export", ""}, "export"},
+		"relative name": {[]string{"serve", "--listen", addr, "--export", dir + "=a/b"}, "a/b"},
+		"a name twice":  {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a"}, "/a"},
+		"a name within": {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--export", "mem:=/a/b"}, "/a/b"},
+		"address":       {[]string{"serve", "--listen", "nowhere", "--export", dir + "=/a"}, "nowhere"},
+		"port":          {[]string{"serve", "--listen", "127.0.0.1:70000", "--export", dir + "=/a"}, "70000"},
+		"no state":      {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", file}, file},
+		"no socket":     {[]string{"serve", "--listen", addr, "--export", dir + "=/a", "--state-dir", "/proc"}, "/proc"},
+		"no records":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--recovery-dir", file}, file},
+		"cache":         {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--cache-objects", "-1"}, "--cache-objects -1"},
+		"Ceph clients":  {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--ceph-clients", "0"}, "--ceph-clients 0"},
+		"dead after":    {[]string{"serve", "--listen", addr, "--export", "mem:=/a", "--dead-after", "-1s"}, "--dead-after -1s"},
+		"log level":     {[]string{"serve", "--listen", addr, "--log-level", "loud", "--export", dir + "=/a"}, "loud"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, status := command(t, test.args...)
-			if status != test.status || stdout != "" {
-				t.Errorf("exit status %d, standard output %q; want %d and none", status, stdout, test.status)
+			if status != exitUsage || stdout != "" {
+				t.Errorf("exit status %d, standard output %q; want %d and none", status, stdout, exitUsage)
 			}
 			line, rest, _ := strings.Cut(stderr, "\n")
 			if rest != "" || !strings.Contains(line, test.says) {
@@ -100,8 +99,8 @@ func TestRefusedConfiguration(t *testing.T) {
 		"no file": {[]string{"serve", "--config", file + "x", "--listen", freeAddr(t)}, file + "x:1:1: error: " + file + "x does not exist\n"},
 	} {
 		stdout, stderr, status := command(t, test.args...)
-		if status != exitConfig || stdout != "" || stderr != test.want {
-			t.Errorf("%s: exit status %d, standard output %q, standard error %q; want %d and %q", name, status, stdout, stderr, exitConfig, test.want)
+		if status != exitUsage || stdout != "" || stderr != test.want {
+			t.Errorf("%s: exit status %d, standard output %q, standard error %q; want %d and %q", name, status, stdout, stderr, exitUsage, test.want)
 		}
 	}
 }
@@ -128,8 +127,8 @@ func TestTaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, stderr, status := command(t, append([]string{"serve", "--monitor", ""}, test.args...)...)
-			if line, rest, _ := strings.Cut(stderr, "\n"); status != exitConfig || rest != "" || !strings.Contains(line, test.says) {
-				t.Errorf("exit status %d, standard error %q; want %d and one line that names %s", status, stderr, exitConfig, test.says)
+			if line, rest, _ := strings.Cut(stderr, "\n"); status != exitUsage || rest != "" || !strings.Contains(line, test.says) {
+				t.Errorf("exit status %d, standard error %q; want %d and one line that names %s", status, stderr, exitUsage, test.says)
 			}
 		})
 	}

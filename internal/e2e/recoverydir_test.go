@@ -217,8 +217,8 @@ func refusesRecords(t *testing.T, dir string, says ...string) {
 	t.Helper()
 	_, stderr, status := command(t, "serve", "--listen", freeAddr(t), "--export", "mem:=/mem", "--recovery-dir", dir)
 	line, rest, _ := strings.Cut(stderr, "\n")
-	if status != exitConfig || rest != "" {
-		t.Errorf("exit status %d, standard error %q; want %d and one line", status, stderr, exitConfig)
+	if status != exitUsage || rest != "" {
+		t.Errorf("exit status %d, standard error %q; want %d and one line", status, stderr, exitUsage)
 	}
 	for _, text := range says {
 		if !strings.Contains(line, text) {
