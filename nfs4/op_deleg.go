@@ -123,10 +123,19 @@ func (c *compound) recall(n fsal.Node) wire.Status {
 	return c.statusOf(c.srv.state.Recall(c.req.Context, key, c.session.Client, true))
 }
 
-// recallName does so for what a name in a directory stands for, if anything.
+// recallName does so for what a name in a directory stands for, if anything. What that
+// is costs a look, which is saved where nobody has a delegation.
 func (c *compound) recallName(dir fsal.Node, name string) wire.Status {
 	if c.undelegated() {
 		return wire.OK
+	}
+	if c.srv.state.Delegations() == 0 {
+		act := c.srv.state.BeginAny()
+		if c.srv.state.Delegations() == 0 {
+			c.acts = append(c.acts, act)
+			return wire.OK
+		}
+		act.End()
 	}
 	n, err := dir.Lookup(&c.req, name)
 	if err != nil {

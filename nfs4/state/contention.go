@@ -13,6 +13,7 @@ import (
 type contention struct {
 	seed   maphash.Seed
 	places [4096]contended
+	any    contended // of its acts each counts against all files
 }
 
 type contended struct {
@@ -43,6 +44,19 @@ func (s *Store) Begin(key FileKey) Act {
 	a := Act{s.contended.place(key)}
 	a.on.acts.Add(1)
 	return a
+}
+
+// BeginAny does so for all files. Where there are no delegations after it, none is in
+// the way of anything until End.
+func (s *Store) BeginAny() Act {
+	a := Act{&s.contended.any}
+	a.on.acts.Add(1)
+	return a
+}
+
+// acted says whether an Act goes against delegations of a file.
+func (t *contention) acted(key FileKey) bool {
+	return t.any.acts.Load() > 0 || t.place(key).acts.Load() > 0
 }
 
 // End lets delegations be granted again; it is called once.

@@ -274,7 +274,7 @@ func (c *Client) keep(d *Delegation) bool {
 func (f *File) admits(d *Delegation) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if d.Client.store.contended.place(f.key).acts.Load() > 0 {
+	if d.Client.store.contended.acted(f.key) {
 		return false
 	}
 	for _, x := range f.delegs {
